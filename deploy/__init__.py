@@ -1,0 +1,1 @@
+"""Everything around the services: embedded cluster, custodian, scenarios, benches, command line."""

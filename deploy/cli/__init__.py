@@ -1,0 +1,1 @@
+"""The nestwork command: one module per command group, each with register(app)."""

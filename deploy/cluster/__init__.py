@@ -1,0 +1,1 @@
+"""Embedded Kafka and PostgreSQL, and the services on them, without Docker or root."""

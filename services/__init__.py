@@ -1,0 +1,1 @@
+"""The four services: contribution, allocation, trading, valuation."""

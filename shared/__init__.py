@@ -1,0 +1,1 @@
+"""What all services share: values, events, runtime (imports go in that direction only)."""

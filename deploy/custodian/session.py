@@ -134,9 +134,10 @@ class Session:
         key = message.key.encode()
         partition = murmur2(key) % self._confirmation_partitions if kind == "confirmation" else 0
         headers = event_headers(ce_id=message.ce_id, ce_source=SOURCE, ce_type=TYPE_BY_KIND[kind], ce_time=row.ce_time)
-        return await self._producer.send(
+        acknowledgement: asyncio.Future[Any] = await self._producer.send(
             TOPIC_BY_KIND[kind], message.value, key=key, partition=partition, headers=headers
         )
+        return acknowledgement
 
 
 @asynccontextmanager

@@ -1,0 +1,231 @@
+"""From a scenario to events: pure, so that what a file publishes can be read and tested without a cluster."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from deploy.scenarios.model import (
+    Census,
+    CensusEvent,
+    ContributionEvent,
+    CustodianOrder,
+    ElectionEvent,
+    Fund,
+    Plan,
+    Scenario,
+)
+from deploy.scenarios.names import Namespace
+from shared.events import topics
+
+OPERATOR_SOURCE = "/scenario/operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One event to publish: where, under which identity, and the bytes of its body."""
+
+    topic: str
+    key: str
+    ce_type: str
+    ce_source: str
+    ce_id: str
+    value: bytes
+
+
+def _json(body: Mapping[str, Any]) -> bytes:
+    return orjson.dumps({name: value for name, value in body.items() if value is not None})
+
+
+class FileEvents:
+    """The events of one file, in its namespace. Remembers lines for resends and participants' latest facts."""
+
+    def __init__(self, scenario: Scenario, names: Namespace) -> None:
+        self.scenario = scenario
+        self.names = names
+        self._first_year = scenario.days[0].date.year
+        self._lines: dict[str, Outgoing] = {}
+        self._census_by_participant: dict[str, Census] = dict(scenario.participants)
+        self._plan_by_run: dict[str, str] = {}
+        self._serial = 0
+
+    def head(self) -> Iterator[Outgoing]:
+        """Funds, plans, participants and their first elections: what is in force on the first day."""
+        for name, fund in self.scenario.funds.items():
+            yield self._fund(name, fund)
+        for name, plan in self.scenario.plans.items():
+            yield self._plan(name, plan)
+        for name, participant in self.scenario.participants.items():
+            yield self._census(name, participant)
+        for name, participant in self.scenario.participants.items():
+            if participant.elections is not None:
+                yield self._election(name, participant.elections)
+
+    def contribution(self, event: ContributionEvent) -> Outgoing:
+        """One payroll line."""
+        plan = event.plan or self._plan_of(event.participant)
+        self._plan_by_run.setdefault(event.payroll, plan)
+        body = {
+            "plan_id": self.names.full(plan),
+            "participant_id": self.names.full(event.participant),
+            "payroll_id": self.names.full(event.payroll),
+            "pay_date": event.pay_date.isoformat(),
+            "compensation_cents": event.compensation,
+            "hours": event.hours,
+            "amounts": _amounts(event.amounts),
+        }
+        line = self._outgoing(
+            topics.PAYROLL_CONTRIBUTIONS,
+            event.participant,
+            "nestwork.payroll.contribution.v1",
+            self.names.full(event.contribution),
+            body,
+        )
+        self._lines[event.contribution] = line
+        return line
+
+    def resend(self, line: str) -> Outgoing:
+        """The same bytes under the same id."""
+        return self._lines[line]
+
+    def resend_changed(self, line: str, amounts: Mapping[str, int]) -> Outgoing:
+        """The same id with other amounts; later resends still repeat the first body."""
+        body = orjson.loads(self._lines[line].value)
+        return replace(self._lines[line], value=_json(body | {"amounts": _amounts(amounts)}))
+
+    def funding(self, run: str, cents: int, day: datetime.date) -> Outgoing:
+        """Cash for a payroll run."""
+        ce_id = self._next_id("funding")
+        body = {
+            "payroll_id": self.names.full(run),
+            "plan_id": self.names.full(self._plan_by_run[run]) if run in self._plan_by_run else None,
+            "cents": cents,
+            "reference": ce_id,
+            "received_on": day.isoformat(),
+        }
+        return self._outgoing(topics.PAYROLL_RUNS, run, "nestwork.payroll.funded.v1", ce_id, body)
+
+    def election(self, event: ElectionEvent) -> Outgoing:
+        """A participant's new election."""
+        return self._election(event.election, event.funds)
+
+    def census(self, event: CensusEvent) -> Outgoing:
+        """A new participant, or what changed about a known one."""
+        given = event.model_dump(exclude_unset=True, exclude={"census"})
+        known = self._census_by_participant.get(event.census, Census())
+        merged = known.model_copy(update=given)
+        self._census_by_participant[event.census] = merged
+        return self._census(event.census, merged)
+
+    def prices(self, day: datetime.date, price_by_fund: Mapping[str, str]) -> Iterator[Outgoing]:
+        """Final prices of one date."""
+        for fund, price in price_by_fund.items():
+            full = self.names.full(fund)
+            ce_id = f"{full}:{day}"
+            body = {
+                "fund_id": full,
+                "price_date": day.isoformat(),
+                "price": price,
+                "status": "final",
+                "version": 1,
+            }
+            ce_type = "nestwork.market.price.v1"
+            yield Outgoing(topics.MARKET_PRICES.name, ce_id, ce_type, self.names.source, ce_id, _json(body))
+
+    def custodian_actions(self) -> list[dict[str, str]]:
+        """This file's lines of the custodian's file of actions."""
+        return [self._action(day.date, order) for day in self.scenario.days for order in day.custodian.orders]
+
+    def _action(self, day: datetime.date, order: CustodianOrder) -> dict[str, str]:
+        line = {
+            "fund": self.names.full(order.fund),
+            "trade_date": day.isoformat(),
+            "side": order.side,
+            "action": order.action,
+        }
+        return line | ({"plan": self.names.full(order.plan)} if order.plan else {})
+
+    def _plan_of(self, participant: str) -> str:
+        known = self._census_by_participant.get(participant)
+        return known.plan if known is not None and known.plan is not None else next(iter(self.scenario.plans))
+
+    def _fund(self, name: str, fund: Fund) -> Outgoing:
+        full = self.names.full(name)
+        body = {"fund_id": full, "share_decimals": fund.share_decimals}
+        return self._outgoing(topics.FUNDS, name, "nestwork.fund.v1", f"{full}:fund", body)
+
+    def _plan(self, name: str, plan: Plan) -> Outgoing:
+        full = self.names.full(name)
+        body = {
+            "plan_id": full,
+            "sources": plan.sources,
+            "default_fund": self.names.full(plan.default_fund),
+            "match": plan.match and plan.match.model_dump(mode="json"),
+            "deferral_overflow": plan.deferral_overflow,
+            "roth_catch_up": plan.roth_catch_up,
+            "vesting": plan.vesting,
+            "trade_on": plan.trade_on,
+        }
+        return self._outgoing(topics.PLANS, name, "nestwork.plan.v1", f"{full}:plan", body)
+
+    def _census(self, name: str, known: Census) -> Outgoing:
+        body = {
+            "plan_id": self.names.full(known.plan or ""),
+            "participant_id": self.names.full(name),
+            "birth_date": _iso(known.born),
+            "hire_date": _iso(known.hired),
+            "termination_date": _iso(known.terminated),
+            "rehire_date": _iso(known.rehired),
+            "prior_year_wages_cents": known.prior_year_wages,
+            "opening": self._opening(known),
+        }
+        ce_id = self._next_id("census")
+        return self._outgoing(topics.PARTICIPANT_CENSUS, name, "nestwork.participant.census.v1", ce_id, body)
+
+    def _opening(self, known: Census) -> dict[str, int] | None:
+        if not known.ytd:
+            return None
+        regular = sum(known.ytd.values())
+        return {"year": self._first_year, "regular_cents": regular, "catch_up_cents": 0, "compensation_cents": 0}
+
+    def _election(self, name: str, percent_by_fund: Mapping[str, str]) -> Outgoing:
+        body = {
+            "plan_id": self.names.full(self._plan_of(name)),
+            "participant_id": self.names.full(name),
+            "elections": [
+                {"fund_id": self.names.full(fund), "percent": percent} for fund, percent in percent_by_fund.items()
+            ],
+        }
+        ce_id = self._next_id("election")
+        return self._outgoing(topics.PARTICIPANT_REQUESTS, name, "nestwork.election.changed.v1", ce_id, body)
+
+    def _next_id(self, kind: str) -> str:
+        self._serial += 1
+        return self.names.full(f"{kind}-{self._serial}")
+
+    def _outgoing(self, topic: topics.Topic, name: str, ce_type: str, ce_id: str, body: Mapping[str, Any]) -> Outgoing:
+        return Outgoing(topic.name, self.names.full(name), ce_type, self.names.source, ce_id, _json(body))
+
+
+def _amounts(cents_by_source: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{"source": source, "cents": cents} for source, cents in cents_by_source.items()]
+
+
+def _iso(day: datetime.date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def day_command(ce_type: str, day: datetime.date) -> Outgoing:
+    """A command of the day cycle, as an operator gives it."""
+    ce_id = f"{ce_type}:{day}"
+    body = {"trade_date": day.isoformat()}
+    return Outgoing(topics.DAY_COMMANDS.name, day.isoformat(), ce_type, OPERATOR_SOURCE, ce_id, _json(body))
+
+
+# The engine's types are the same two for every cluster; the runner closes days only through these commands.
+CLOSE_REQUESTED = "nestwork.trade-date.close-requested.v1"
+VALUE_REQUESTED = "nestwork.trade-date.value-requested.v1"

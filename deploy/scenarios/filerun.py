@@ -1,0 +1,121 @@
+"""One file on its way through a run: what it has sent so far, and what was found wrong with it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from deploy.scenarios.compare import Difference
+from deploy.scenarios.facts import FileEvents, Outgoing
+from deploy.scenarios.model import (
+    CensusEvent,
+    ContributionEvent,
+    ElectionEvent,
+    FundingEvent,
+    ResendChangedEvent,
+    ResendEvent,
+    Scenario,
+    ScenarioDay,
+)
+from deploy.scenarios.names import Namespace
+from deploy.scenarios.observed import Observed, RequestId
+
+
+@dataclass
+class FileRun:
+    """The progress of one scenario file."""
+
+    file: str
+    names: Namespace
+    scenario: Scenario | None = None
+    differences: list[Difference] = field(default_factory=list)
+    days: list[dict[str, Any]] = field(default_factory=list)
+    participant_by_line: dict[str, str] = field(default_factory=dict)
+    resends_by_line: Counter[str] = field(default_factory=Counter)
+    _lines_by_run: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _funded_by_run: Counter[str] = field(default_factory=Counter)
+    _events: FileEvents | None = None
+
+    @property
+    def title(self) -> str:
+        """The file's own words for what it shows."""
+        return self.scenario.scenario if self.scenario is not None else ""
+
+    @property
+    def events(self) -> FileEvents:
+        """The file's events. Only for a file that can be run."""
+        if self._events is None:
+            if self.scenario is None:
+                raise ValueError(f"{self.file} has no scenario to run")
+            self._events = FileEvents(self.scenario, self.names)
+        return self._events
+
+    @property
+    def can_run(self) -> bool:
+        """True for a file that was read and uses nothing the engine lacks."""
+        return self.scenario is not None
+
+    def day(self, on: date) -> ScenarioDay | None:
+        """The file's listed day of that date."""
+        listed = self.scenario.days if self.scenario is not None else []
+        return next((day for day in listed if day.date == on), None)
+
+    def differ(self, path: str, expected: object, actual: object) -> None:
+        """Note a difference."""
+        self.differences.append(Difference(path, expected, actual))
+
+    def request(self, line: str) -> RequestId:
+        """The identity under which a line was sent."""
+        return self.names.source, self.names.full(line)
+
+    def outgoing(self, event: object) -> Outgoing:
+        """The next event as it goes out; remembers what funding and receipts will need."""
+        match event:
+            case ContributionEvent():
+                self.participant_by_line[event.contribution] = event.participant
+                self._lines_by_run[event.payroll].append(event.contribution)
+                return self.events.contribution(event)
+            case ResendEvent(resend=line):
+                self.resends_by_line[line] += 1
+                return self.events.resend(line)
+            case ResendChangedEvent(resend_changed=line):
+                self.resends_by_line[line] += 1
+                return self.events.resend_changed(line, event.amounts)
+            case ElectionEvent():
+                return self.events.election(event)
+            case CensusEvent():
+                return self.events.census(event)
+        raise TypeError(f"no such event: {event!r}")
+
+    def funding(self, event: FundingEvent, cents: int, on: date) -> Outgoing:
+        """Cash for a run, remembered so that a later funding pays only what is still owed."""
+        self._funded_by_run[event.funding] += cents
+        return self.events.funding(event.funding, cents, on)
+
+    def undecided(self, run: str, observed: Observed) -> list[str]:
+        """The run's lines listed so far that have no final receipt."""
+        return [line for line in self._lines_by_run[run] if observed.final(self.request(line)) is None]
+
+    def owed(self, run: str, observed: Observed) -> int:
+        """Cents credited by the run's final receipts and not paid yet."""
+        finals = [observed.final(self.request(line)) for line in self._lines_by_run[run]]
+        credited = sum(sum_credited(final.body) for final in finals if final is not None)
+        return credited - self._funded_by_run[run]
+
+    def unanswered(self, observed: Observed) -> list[str]:
+        """Lines that have no receipt yet, or fewer answers than they were sent again."""
+        return [line for line in self.participant_by_line if not self._is_answered(line, observed)]
+
+    def _is_answered(self, line: str, observed: Observed) -> bool:
+        answers = observed.answers(self.request(line))
+        resends = sum(answer.is_duplicate or answer.is_mismatch for answer in answers)
+        return len(answers) > resends >= self.resends_by_line[line]
+
+
+def sum_credited(receipt: Mapping[str, Any]) -> int:
+    """Cents a receipt recorded, match included."""
+    credited: Iterable[Mapping[str, Any]] = receipt.get("credited") or ()
+    return sum(int(part["cents"]) for part in credited)

@@ -1,0 +1,63 @@
+"""Read the services' pages; a worker that is being restarted is asked again until the time is up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import date
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+
+RETRY_SECONDS = 0.05
+RETRY_SECONDS_MAX = 0.5
+
+Page = Mapping[str, Any]
+EMPTY_PLAN: Page = {"participants": [], "plan_cash_cents": 0}
+
+
+class PageNotReady(Exception):
+    """A page did not say in time what was waited for."""
+
+    def __init__(self, url: str, last: str) -> None:
+        super().__init__(f"{url} ({last})")
+
+
+class Pages:
+    """Trading's days and valuation's balances."""
+
+    def __init__(self, http: aiohttp.ClientSession, trading_url: str, valuation_url: str) -> None:
+        self._http = http
+        self._trading_url = trading_url.rstrip("/")
+        self._valuation_url = valuation_url.rstrip("/")
+        self._together = asyncio.Semaphore(16)
+
+    async def trading_day(self, day: date, ready: Callable[[Page], bool], seconds: float) -> Page:
+        """Trading's page of ``day`` once it is ``ready``. Raises ``PageNotReady`` after ``seconds``."""
+        return await self._poll(f"{self._trading_url}/v1/days/{day}", ready, seconds)
+
+    async def plan_balances(self, plan_id: str, as_of: date, seconds: float) -> Page:
+        """Positions and balances of a plan; a plan valuation never met has none. Raises ``PageNotReady``."""
+        url = f"{self._valuation_url}/v1/plans/{plan_id}/balances?as_of={as_of}"
+        async with self._together:
+            return await self._poll(url, lambda _: True, seconds, missing=EMPTY_PLAN)
+
+    async def _poll(self, url: str, ready: Callable[[Page], bool], seconds: float, missing: Page | None = None) -> Page:
+        last, delay = "no answer", RETRY_SECONDS
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    try:
+                        async with self._http.get(url) as response:
+                            if response.status == HTTPStatus.NOT_FOUND and missing is not None:
+                                return missing
+                            last = (await response.text())[:300]
+                            if response.status == HTTPStatus.OK and ready(page := await response.json()):
+                                return dict(page)
+                    except aiohttp.ClientError as problem:
+                        last = repr(problem)
+                    await asyncio.sleep(delay)
+                    delay = min(delay * 1.3, RETRY_SECONDS_MAX)
+        except TimeoutError:
+            raise PageNotReady(url, last) from None

@@ -1,0 +1,295 @@
+"""Run scenario files together on one fresh cluster, in lock step by date.
+
+Each file lives in its own namespace, so hundreds of small files take little longer than one. Every wait ends after a
+while as a difference that names what was awaited; a day that never closes ends the run for all files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
+
+import aiohttp
+import orjson
+
+from deploy.cluster import Cluster
+from deploy.scenarios.facts import CLOSE_REQUESTED, VALUE_REQUESTED, Outgoing, day_command
+from deploy.scenarios.feed import Feed, open_feed
+from deploy.scenarios.filerun import FileRun
+from deploy.scenarios.model import FileProblem, FundingEvent, LaterEvent, Scenario, ScenarioDay, read_scenario
+from deploy.scenarios.names import Namespace
+from deploy.scenarios.pages import Page, PageNotReady, Pages
+from deploy.scenarios.publisher import Publisher, open_publisher
+from deploy.scenarios.state import NOT_SUPPORTED_YET, day_state, expected_differences
+from shared.runtime.settings import Settings
+from shared.values.trading_days import next_trading_day, previous_trading_day
+
+WAIT_SECONDS = 120.0
+STATES_WITH_ORDERS = frozenset({"ordered", "valuing", "closed"})
+"""Trading's words for a day whose orders are all made: before that, no order may only mean not yet."""
+
+OnDay = Callable[[date, str], Awaitable[None]]
+
+
+class RunningCluster(Protocol):
+    """What the runner needs of a cluster."""
+
+    @property
+    def bootstrap(self) -> str:
+        """Kafka's bootstrap servers."""
+
+    def web_url(self, service: str, index: int = 0) -> str:
+        """Base address of a worker's pages."""
+
+    async def stop(self) -> None:
+        """End everything the cluster started."""
+
+
+ClusterFactory = Callable[[Path, int, int, Path], Awaitable[RunningCluster]]
+"""Starts a cluster in a folder, with so many partitions, so many workers per service, and the custodian's actions."""
+
+
+class RunStopped(Exception):
+    """The cluster did not do its part in time: no later day can be driven."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a caller may want to know while days go by. ``phase``: published, closed, valued, compared."""
+
+    on_day: OnDay | None = None
+
+    async def reached(self, day: date, phase: str) -> None:
+        """Tell the caller."""
+        if self.on_day is not None:
+            await self.on_day(day, phase)
+
+
+async def start_embedded(folder: Path, partitions: int, workers: int, actions: Path) -> RunningCluster:
+    """A fresh embedded cluster with the simulated custodian."""
+    services = ("contribution", "allocation", "trading", "valuation")
+    return await Cluster.start(
+        folder, partitions=partitions, workers=dict.fromkeys(services, workers), custodian_actions=actions
+    )
+
+
+async def run_files(
+    files: Sequence[Path],
+    *,
+    workers: int = 1,
+    partitions: int = 8,
+    cluster_factory: ClusterFactory = start_embedded,
+    on_day: OnDay | None = None,
+    wait_seconds: float = WAIT_SECONDS,
+) -> list[FileRun]:
+    """Run ``files`` on one cluster; the results stand in their order. A file that cannot run differs from the start."""
+    runs = [_prepare(index, file) for index, file in enumerate(files)]
+    runnable = [run for run in runs if run.can_run]
+    if runnable:
+        async with _cluster(runnable, workers, partitions, cluster_factory) as cluster:
+            await _drive(cluster, runnable, Progress(on_day), wait_seconds)
+    return runs
+
+
+def _prepare(index: int, file: Path) -> FileRun:
+    run = FileRun(str(file), Namespace(index))
+    try:
+        scenario = read_scenario(file)
+    except FileProblem as problem:
+        run.differ(problem.path, "a scenario this runner can read", problem.reason)
+        return run
+    later = list(_later_events(scenario))
+    for path, kind in later:
+        run.differ(path, kind, NOT_SUPPORTED_YET)
+    if not later:
+        run.scenario = scenario
+    return run
+
+
+def _later_events(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    for index, day in enumerate(scenario.days):
+        for place, event in enumerate(day.events):
+            if isinstance(event, LaterEvent):
+                yield f"days[{index}].events[{place}]", next(iter(event.model_dump()))
+
+
+@asynccontextmanager
+async def _cluster(
+    runs: Sequence[FileRun], workers: int, partitions: int, factory: ClusterFactory
+) -> AsyncIterator[RunningCluster]:
+    with tempfile.TemporaryDirectory(prefix="nestwork-scenario-", ignore_cleanup_errors=True) as folder:
+        actions = Path(folder) / "custodian-actions.json"
+        actions.write_bytes(orjson.dumps([line for run in runs for line in run.events.custodian_actions()]))
+        cluster = await factory(Path(folder) / "cluster", partitions, workers, actions)
+        try:
+            yield cluster
+        finally:
+            await cluster.stop()
+
+
+async def _drive(cluster: RunningCluster, runs: Sequence[FileRun], progress: Progress, wait_seconds: float) -> None:
+    config = Settings(KAFKA_BOOTSTRAP_SERVERS=cluster.bootstrap)
+    async with (
+        open_publisher(config) as publisher,
+        open_feed(config, publisher.partitions) as feed,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http,
+    ):
+        pages = Pages(http, cluster.web_url("trading"), cluster.web_url("valuation"))
+        await Driver(runs, publisher, feed, pages, progress, wait_seconds).run()
+
+
+class Driver:
+    """Takes all files through all days."""
+
+    def __init__(
+        self,
+        runs: Sequence[FileRun],
+        publisher: Publisher,
+        feed: Feed,
+        pages: Pages,
+        progress: Progress,
+        wait_seconds: float,
+    ) -> None:
+        self._runs = runs
+        self._publisher = publisher
+        self._feed = feed
+        self._pages = pages
+        self._progress = progress
+        self._wait_seconds = wait_seconds
+        self._last_prices: dict[int, dict[str, str]] = {}
+
+    async def run(self) -> None:
+        """Publish the head facts, then close every business day from the one before the first to the last."""
+        scenarios = [run.scenario for run in self._runs if run.scenario is not None]
+        first = min(scenario.days[0].date for scenario in scenarios)
+        last = max(scenario.days[-1].date for scenario in scenarios)
+        await self._publisher.publish([event for run in self._runs for event in run.events.head()])
+        day = previous_trading_day(first)
+        try:
+            while day <= last:
+                await self._business_day(day)
+                day = next_trading_day(day)
+        except RunStopped as stopped:
+            for run in self._runs:
+                if run.scenario is not None and run.scenario.days[-1].date >= day:
+                    run.differ(_day_path(day), str(stopped), f"not there after {self._wait_seconds:.0f} s")
+
+    async def _business_day(self, day: date) -> None:
+        self._feed.observed.day = day
+        listed = [(run, found) for run in self._runs if (found := run.day(day)) is not None]
+        await asyncio.gather(*[self._publish_day(run, found) for run, found in listed])
+        await self._progress.reached(day, "published")
+        trading = await self._close(day, [run for run, _ in listed])
+        await self._progress.reached(day, "valued")
+        await self._all_answered([run for run, _ in listed], day)
+        await asyncio.gather(*[self._compare(run, found, trading) for run, found in listed])
+        await self._progress.reached(day, "compared")
+        await self._late_confirmations(day)
+
+    async def _publish_day(self, run: FileRun, day: ScenarioDay) -> None:
+        """Publish a file's events in order; only a funding without amount makes the rest wait."""
+        batch: list[Outgoing] = []
+        for index, event in enumerate(day.events):
+            if not isinstance(event, FundingEvent):
+                batch.append(run.outgoing(event))
+                continue
+            if event.amount is None:
+                await self._publisher.publish(batch)
+                batch = []
+            cents = event.amount if event.amount is not None else await self._owed(run, event, day, index)
+            if cents:
+                batch.append(run.funding(event, cents, day.date))
+        await self._publisher.publish(batch)
+
+    async def _owed(self, run: FileRun, event: FundingEvent, day: ScenarioDay, index: int) -> int:
+        if await self._feed.until(lambda seen: not run.undecided(event.funding, seen), self._wait_seconds):
+            return run.owed(event.funding, self._feed.observed)
+        missing = run.undecided(event.funding, self._feed.observed)
+        run.differ(
+            f"{_day_path(day.date)}.events[{index}].funding",
+            f"a final receipt of every line of {event.funding}, or a named amount",
+            f"undecided after {self._wait_seconds:.0f} s: {', '.join(missing)}",
+        )
+        return 0
+
+    async def _close(self, day: date, listed: Sequence[FileRun]) -> Page:
+        """Close ``day``, price it, value it; returns trading's page of it."""
+        await self._publisher.publish([day_command(CLOSE_REQUESTED, day)])
+        text = day.isoformat()
+        await self._must(lambda: text in self._feed.observed.days_cut, f"the cut of {day} in the price log")
+        await self._progress.reached(day, "closed")
+        await self._publisher.publish(self._prices(day))
+        trading = await self._orders_answered(day, listed)
+        await self._publisher.publish([day_command(VALUE_REQUESTED, day)])
+        await self._must(lambda: text in self._feed.observed.closed_by_day, f"day.closed of {day}")
+        return trading
+
+    def _prices(self, day: date) -> Iterable[Outgoing]:
+        """The listed prices of each file; after a file's last day its last prices again."""
+        for run in self._runs:
+            listed = run.day(day)
+            known = self._last_prices.setdefault(run.names.index, {})
+            if listed is not None:
+                known.update(listed.prices)
+            is_over = run.scenario is not None and run.scenario.days[-1].date < day
+            yield from run.events.prices(day, known if is_over else (listed.prices if listed is not None else {}))
+
+    async def _orders_answered(self, day: date, listed: Sequence[FileRun]) -> Page:
+        try:
+            return await self._pages.trading_day(day, is_answered, self._wait_seconds)
+        except PageNotReady as problem:
+            for run in listed:
+                run.differ(_day_path(day), "every order answered and no correction outstanding", str(problem))
+            return {}
+
+    async def _all_answered(self, listed: Sequence[FileRun], day: date) -> None:
+        """Every line and every resend has its receipt, and all that stands in the logs has been read."""
+        if not await self._feed.until(lambda seen: not any(run.unanswered(seen) for run in listed), self._wait_seconds):
+            for run in listed:
+                for line in run.unanswered(self._feed.observed):
+                    run.differ(f"{_day_path(day)}.receipts.{line}", "an answer to every sending", "none in time")
+        if not await self._feed.catch_up(self._wait_seconds):
+            raise RunStopped(f"the end of the logs on {day}")
+
+    async def _compare(self, run: FileRun, day: ScenarioDay, trading: Page) -> None:
+        plans = sorted(run.scenario.plans) if run.scenario is not None else []
+        try:
+            found = await asyncio.gather(
+                *[self._pages.plan_balances(run.names.full(plan), day.date, self._wait_seconds) for plan in plans]
+            )
+        except PageNotReady as problem:
+            run.differ(_day_path(day.date), "valuation's balances", str(problem))
+            return
+        state = day_state(run, day.date, self._feed.observed, dict(zip(plans, found, strict=True)), trading)
+        run.days.append({"date": day.date.isoformat(), "expect": state})
+        run.differences += expected_differences(_day_path(day.date), day.expect, state)
+
+    async def _late_confirmations(self, day: date) -> None:
+        """What was confirmed late must be in the log before the next day is cut."""
+        await self._must(
+            lambda: not self._feed.observed.orders_in_the_air(), f"the late confirmations of {day} before the next cut"
+        )
+
+    async def _must(self, holds: Callable[[], bool], awaited: str) -> None:
+        if not await self._feed.until(lambda _: holds(), self._wait_seconds):
+            raise RunStopped(awaited)
+
+
+def is_answered(page: Page) -> bool:
+    """True when trading has made the day's orders, each has an answer, and no correction is awaited."""
+    orders: dict[str, Any] = page.get("orders") or {}
+    return (
+        page.get("state") in STATES_WITH_ORDERS
+        and not orders.get("unanswered")
+        and not page.get("corrections_outstanding")
+    )
+
+
+def _day_path(day: date) -> str:
+    return f"days[{day.isoformat()}]"

@@ -1,0 +1,187 @@
+"""The whole state of one file at the end of a day, in the shape of `expect`. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from deploy.scenarios.compare import Difference, differences
+from deploy.scenarios.filerun import FileRun
+from deploy.scenarios.model import Expect
+from deploy.scenarios.names import Namespace
+from deploy.scenarios.observed import Answer, Observed
+from shared.values.money import dollars_text
+
+MONEY_KEYS = frozenset({"accepted", "rejected", "amount"})
+LATER_EXPECTATIONS = ("vested", "returns", "as_of")
+NOT_SUPPORTED_YET = "not supported yet"
+
+
+def day_state(
+    run: FileRun, day: date, observed: Observed, plan_pages: Mapping[str, Mapping[str, Any]], trading: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Everything that can be expected of ``day``; ``plan_pages`` are valuation's, by the plan's name in the file."""
+    return {
+        "receipts": _receipts(run, day, observed),
+        "credited": _credited(run, day, observed),
+        "orders": _orders(run.names, day, observed),
+        "positions": _positions(run, plan_pages),
+        "balances": _balances(run, plan_pages),
+        "proof": _proof(observed.closed_by_day.get(day.isoformat())),
+        "breaks": _breaks(run.names, trading.get("breaks") or ()),
+        "dlq": _dead_letters(run.names, day, observed),
+        "cash": {plan: dollars_text(page.get("plan_cash_cents") or 0) for plan, page in sorted(plan_pages.items())},
+    }
+
+
+def expected_differences(path: str, expect: Expect, state: Mapping[str, Any]) -> list[Difference]:
+    """What of ``expect`` does not hold in ``state``."""
+    found: list[Difference] = []
+    for key, value in expect.model_dump(exclude_unset=True, mode="json").items():
+        if value is None:
+            continue
+        if key in LATER_EXPECTATIONS:
+            found.append(Difference(f"{path}.{key}", value, NOT_SUPPORTED_YET))
+            continue
+        wanted = _as_dollars(key, value)
+        counted = isinstance(wanted, int) and isinstance(state[key], list)
+        found += differences(f"{path}.{key}", wanted, len(state[key]) if counted else state[key])
+    return found
+
+
+def _as_dollars(key: str, value: Any) -> Any:
+    """Cents of the parsed file back to the one way of writing dollars, so that text compares with text."""
+    if isinstance(value, list):
+        return [_as_dollars(key, element) for element in value]
+    if isinstance(value, dict):
+        inside = key if key in ("credited", "balances", "cash") else ""
+        return {name: _as_dollars(inside or name, element) for name, element in value.items()}
+    is_money = key in MONEY_KEYS or key in ("credited", "balances", "cash")
+    return dollars_text(value) if is_money and isinstance(value, int) else value
+
+
+def _receipts(run: FileRun, day: date, observed: Observed) -> dict[str, Any]:
+    state: dict[str, Any] = {}
+    for line in run.participant_by_line:
+        answers = observed.answers(run.request(line))
+        shown = _decision_of(day, answers)
+        duplicates = sum(answer.is_duplicate and answer.day == day for answer in answers)
+        mismatches = sum(answer.is_mismatch and answer.day == day for answer in answers)
+        if shown or duplicates or mismatches:
+            state[line] = shown | {"duplicates": duplicates, "mismatches": mismatches}
+    return state
+
+
+def _decision_of(day: date, answers: list[Answer]) -> dict[str, Any]:
+    """The decision made on ``day``, or ``held`` for a line nobody decided by its end."""
+    final = next((answer for answer in answers if answer.is_final), None)
+    if final is not None and final.day != day:
+        return {}
+    shown = final or next((answer for answer in reversed(answers) if answer.is_held), None)
+    if shown is None:
+        return {"status": "held", "accepted": "0.00", "rejected": "0.00", "codes": []}
+    return {
+        "status": shown.body["status"],
+        "accepted": dollars_text(shown.body["accepted_cents"]),
+        "rejected": dollars_text(shown.body["rejected_cents"]),
+        "codes": codes_that_cut(shown.body.get("codes") or ()),
+    }
+
+
+def codes_that_cut(codes: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The distinct codes that cut cents, in text order: info and warnings left out."""
+    return sorted({code["code"] for code in codes if code["severity"] == "error"})
+
+
+def _credited(run: FileRun, day: date, observed: Observed) -> dict[str, dict[str, str]]:
+    cents: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for line, participant in run.participant_by_line.items():
+        final = observed.final(run.request(line))
+        if final is not None and final.day == day:
+            for part in final.body.get("credited") or ():
+                cents[participant][part["source"]] += part["cents"]
+    return {
+        participant: {source: dollars_text(total) for source, total in sorted(by_source.items())}
+        for participant, by_source in sorted(cents.items())
+    }
+
+
+def _orders(names: Namespace, day: date, observed: Observed) -> list[dict[str, Any]]:
+    own = [
+        order
+        for order in observed.order_by_id.values()
+        if order["trade_date"] == day.isoformat() and names.owns(order["plan_id"])
+    ]
+    own.sort(key=lambda order: (order["plan_id"], order["fund_id"], order["side"], order.get("wave") or 0))
+    return [_order(names, order) for order in own]
+
+
+def _order(names: Namespace, order: Mapping[str, Any]) -> dict[str, Any]:
+    state = {"plan": names.plain(order["plan_id"]), "fund": names.plain(order["fund_id"]), "side": order["side"]}
+    if order.get("cents") is not None:
+        state["amount"] = dollars_text(order["cents"])
+    if order.get("shares") is not None:
+        state["shares"] = order["shares"]
+    return state | ({"wave": order["wave"]} if order.get("wave") is not None else {})
+
+
+def _entries(plan_pages: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [entry for page in plan_pages.values() for entry in page.get("participants") or ()]
+
+
+def _known(run: FileRun) -> list[str]:
+    listed = set(run.scenario.participants) if run.scenario is not None else set()
+    return sorted(listed | set(run.participant_by_line.values()))
+
+
+def _positions(run: FileRun, plan_pages: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, dict[str, str]]]:
+    state: dict[str, dict[str, dict[str, str]]] = {participant: {} for participant in _known(run)}
+    for entry in _entries(plan_pages):
+        held = state.setdefault(run.names.plain(entry["participant_id"]), {})
+        for position in sorted(entry["positions"], key=lambda p: (p["source"], p["fund_id"])):
+            held.setdefault(position["source"], {})[run.names.plain(position["fund_id"])] = position["shares"]
+    return state
+
+
+def _balances(run: FileRun, plan_pages: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None]:
+    """Dollars of positions; one that is not final, since a position has no price, is not shown."""
+    state: dict[str, str | None] = dict.fromkeys(_known(run), "0.00")
+    for entry in _entries(plan_pages):
+        cents = entry["balance_cents"]
+        state[run.names.plain(entry["participant_id"])] = None if cents is None else dollars_text(cents)
+    return state
+
+
+def _proof(closed: Mapping[str, Any] | None) -> str:
+    """``ok``, or the equations that do not hold."""
+    if closed is None:
+        return "missing"
+    if closed["status"] == "proven":
+        return "ok"
+    broken = [name for name, equation in sorted(closed.get("proof", {}).items()) if not equation.get("ok")]
+    return f"{closed['status']}: {', '.join(broken)}"
+
+
+def _breaks(names: Namespace, breaks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    own = [found for found in breaks if names.owns(str(found.get("plan_id", "")))]
+    return [
+        {
+            "plan": names.plain(found["plan_id"]),
+            "fund": names.plain(str(found.get("fund_id", ""))),
+            "side": found.get("side"),
+            "code": found.get("code"),
+        }
+        for found in sorted(own, key=lambda f: (f["plan_id"], str(f.get("fund_id")), str(f.get("side"))))
+    ]
+
+
+def _dead_letters(names: Namespace, day: date, observed: Observed) -> list[dict[str, str]]:
+    """The day's dead letters of this file, by the topic they were refused on."""
+    own = [
+        {"topic": topic.removesuffix(".dlq"), "key": names.plain(key), "reason": reason}
+        for (topic, _, _), (key, arrived, reason) in observed.dead_letters.items()
+        if names.owns(key) and arrived == day
+    ]
+    return sorted(own, key=lambda letter: (letter["topic"], letter["key"], letter["reason"]))

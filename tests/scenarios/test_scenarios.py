@@ -1,0 +1,26 @@
+"""Every scenario of this folder, on one real cluster; and each of them can be read without one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploy.scenarios.model import LaterEvent, read_scenario
+from deploy.scenarios.runner import run_files
+
+FILES = sorted(Path(__file__).parent.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_scenario_of_this_folder_is_readable_and_uses_what_there_is(file: Path) -> None:
+    scenario = read_scenario(file)
+    assert not [event for day in scenario.days for event in day.events if isinstance(event, LaterEvent)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_every_scenario_comes_out_as_expected() -> None:
+    runs = await run_files(FILES, partitions=4)
+    assert {run.file: run.differences for run in runs if run.differences} == {}
+    assert all(len(run.days) == len(run.scenario.days) for run in runs if run.scenario is not None)

@@ -1,0 +1,1 @@
+"""Tests of deploy.scenarios without I/O."""

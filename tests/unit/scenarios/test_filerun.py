@@ -1,0 +1,45 @@
+"""What a file still waits for."""
+
+from __future__ import annotations
+
+from deploy.scenarios.model import FundingEvent
+from deploy.scenarios.observed import Observed
+from tests.unit.scenarios.builders import DAY, a_receipt, a_run
+
+
+def test_a_run_owes_what_its_final_receipts_credited_match_included() -> None:
+    run, observed = a_run(), Observed()
+    match = [{"source": "pre_tax", "cents": 16_923}, {"source": "match", "cents": 14_808}]
+    observed.add_receipt("r1", a_receipt("c1", credited=match))
+    assert run.undecided("R1", observed) == ["c2"]
+    observed.add_receipt("r2", a_receipt("c2", "held", 0))
+    assert run.undecided("R1", observed) == ["c2"]
+    observed.add_receipt("r3", a_receipt("c2", "rejected", 0, 50_000))
+    assert run.undecided("R1", observed) == []
+    assert run.owed("R1", observed) == 16_923 + 14_808
+
+
+def test_a_second_funding_owes_only_what_was_not_paid() -> None:
+    run, observed = a_run(), Observed()
+    observed.add_receipt("r1", a_receipt("c1"))
+    run.funding(FundingEvent(funding="R1"), 10_000, DAY)
+    assert run.owed("R1", observed) == 6_923
+
+
+def test_every_sending_of_a_line_wants_an_answer() -> None:
+    run, observed = a_run(), Observed()
+    assert run.unanswered(observed) == ["c1", "c2"]
+    observed.add_receipt("r1", a_receipt("c1"))
+    observed.add_receipt("r2", a_receipt("c2", "held", 0))
+    assert run.unanswered(observed) == ["c1"]
+    observed.add_receipt("r3", a_receipt("c1", "duplicate"))
+    assert run.unanswered(observed) == []
+
+
+def test_orders_whose_last_word_is_pending_are_in_the_air() -> None:
+    observed = Observed()
+    observed.add_confirmation({"order_id": "o1", "version": 1, "status": "pending"})
+    assert observed.orders_in_the_air() == ["o1"]
+    observed.add_confirmation({"order_id": "o1", "version": 2, "status": "confirmed"})
+    observed.add_confirmation({"order_id": "o1", "version": 1, "status": "pending"})
+    assert observed.orders_in_the_air() == []

@@ -1,0 +1,160 @@
+"""A day's state, built from what the cluster said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.scenarios.filerun import FileRun
+from deploy.scenarios.model import Expect
+from deploy.scenarios.observed import Observed
+from deploy.scenarios.state import codes_that_cut, day_state, expected_differences
+from tests.unit.scenarios.builders import DAY, NEXT_DAY, a_code, a_receipt, a_run
+
+
+def state_of(run: FileRun, observed: Observed, page: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    return day_state(run, more.pop("day", DAY), observed, {"ACME": page or {}}, more)
+
+
+def observed_on_the_first_day() -> Observed:
+    observed = Observed()
+    observed.day = DAY
+    return observed
+
+
+def test_a_decision_and_the_answer_to_a_resend_are_told_apart() -> None:
+    observed = observed_on_the_first_day()
+    observed.add_receipt("r1", a_receipt("c1"))
+    observed.add_receipt("r2", a_receipt("c1", "duplicate"))
+    observed.add_receipt("r2", a_receipt("c1", "duplicate"))
+    shown = state_of(a_run(), observed)["receipts"]["c1"]
+    assert shown == {
+        "status": "accepted",
+        "accepted": "169.23",
+        "rejected": "0.00",
+        "codes": [],
+        "duplicates": 1,
+        "mismatches": 0,
+    }
+
+
+def test_a_mismatch_is_counted_and_is_not_the_decision() -> None:
+    observed = observed_on_the_first_day()
+    observed.add_receipt("r2", a_receipt("c1", "rejected", 0, 100, codes=[a_code("IDEMPOTENCY_MISMATCH")]))
+    observed.add_receipt("r1", a_receipt("c1"))
+    state = state_of(a_run(), observed)
+    assert (state["receipts"]["c1"]["status"], state["receipts"]["c1"]["mismatches"]) == ("accepted", 1)
+    assert state["credited"] == {"P1": {"pre_tax": "169.23"}}
+
+
+def test_a_line_nobody_decided_is_held_at_the_end_of_the_day() -> None:
+    observed = observed_on_the_first_day()
+    observed.add_receipt("r1", a_receipt("c2", "held", 0, codes=[a_code("LIMITS_NOT_LOADED")]))
+    shown = state_of(a_run(), observed)["receipts"]["c2"]
+    assert (shown["status"], shown["accepted"], shown["rejected"]) == ("held", "0.00", "0.00")
+
+
+def test_a_line_decided_later_is_shown_and_credited_on_the_day_of_its_decision() -> None:
+    observed = observed_on_the_first_day()
+    observed.add_receipt("r1", a_receipt("c2", "held", 0))
+    observed.day = NEXT_DAY
+    observed.add_receipt("r2", a_receipt("c2"))
+    run = a_run()
+    state = state_of(run, observed, day=NEXT_DAY)
+    assert state["receipts"]["c2"]["status"] == "accepted"
+    assert state["credited"] == {"P2": {"pre_tax": "169.23"}}
+    assert state_of(run, observed, day=DAY)["credited"] == {}
+
+
+def test_a_resend_on_a_later_day_shows_its_count_without_a_decision() -> None:
+    observed = observed_on_the_first_day()
+    observed.add_receipt("r1", a_receipt("c1"))
+    observed.day = NEXT_DAY
+    observed.add_receipt("r2", a_receipt("c1", "duplicate"))
+    assert state_of(a_run(), observed, day=NEXT_DAY)["receipts"]["c1"] == {"duplicates": 1, "mismatches": 0}
+
+
+def test_codes_are_distinct_sorted_and_without_warnings() -> None:
+    codes = [a_code("LIMIT_CATCH_UP"), a_code("LIMIT_402G"), a_code("LIMIT_402G"), a_code("MISSPELT_FIELD", "warning")]
+    assert codes_that_cut(codes) == ["LIMIT_402G", "LIMIT_CATCH_UP"]
+
+
+def test_orders_are_this_files_and_days_sorted_by_plan_fund_side_and_wave() -> None:
+    observed = observed_on_the_first_day()
+    order = {"plan_id": "s000-ACME", "trade_date": "2026-11-20", "side": "buy", "shares": None}
+    observed.add_order(order | {"order_id": "o2", "fund_id": "s000-F2", "cents": 5})
+    observed.add_order(order | {"order_id": "o1", "fund_id": "s000-F1", "cents": 21_388})
+    observed.add_order(
+        order | {"order_id": "o3", "fund_id": "s000-F1", "side": "sell", "cents": None, "shares": "1.000"}
+    )
+    observed.add_order(order | {"order_id": "o4", "fund_id": "s001-F1", "plan_id": "s001-ACME", "cents": 1})
+    observed.add_order(order | {"order_id": "o5", "fund_id": "s000-F1", "trade_date": "2026-11-23", "cents": 1})
+    assert state_of(a_run(), observed)["orders"] == [
+        {"plan": "ACME", "fund": "F1", "side": "buy", "amount": "213.88"},
+        {"plan": "ACME", "fund": "F1", "side": "sell", "shares": "1.000"},
+        {"plan": "ACME", "fund": "F2", "side": "buy", "amount": "0.05"},
+    ]
+
+
+def test_positions_and_balances_come_from_valuation_and_nobody_is_missing() -> None:
+    entry = {
+        "participant_id": "s000-P1",
+        "balance_cents": 16_924,
+        "positions": [{"source": "pre_tax", "fund_id": "s000-F1", "shares": "4.326"}],
+    }
+    state = state_of(a_run(), observed_on_the_first_day(), {"participants": [entry], "plan_cash_cents": 7})
+    assert state["positions"] == {"P1": {"pre_tax": {"F1": "4.326"}}, "P2": {}}
+    assert state["balances"] == {"P1": "169.24", "P2": "0.00"}
+    assert state["cash"] == {"ACME": "0.07"}
+
+
+def test_a_balance_with_an_unpriced_position_is_not_shown() -> None:
+    entry = {"participant_id": "s000-P1", "balance_cents": None, "positions": []}
+    assert None is state_of(a_run(), observed_on_the_first_day(), {"participants": [entry]})["balances"]["P1"]
+
+
+def test_a_proof_that_fails_names_its_equations() -> None:
+    observed = observed_on_the_first_day()
+    assert state_of(a_run(), observed)["proof"] == "missing"
+    equations = {"cash": {"left": "1", "right": "2", "ok": False}, "fills": {"left": "1", "right": "1", "ok": True}}
+    observed.closed_by_day["2026-11-20"] = {"status": "broken", "proof": equations}
+    assert state_of(a_run(), observed)["proof"] == "broken: cash"
+    observed.closed_by_day["2026-11-20"] = {"status": "proven", "proof": {}}
+    assert state_of(a_run(), observed)["proof"] == "ok"
+
+
+def test_dead_letters_are_counted_by_file_and_day() -> None:
+    observed = observed_on_the_first_day()
+    observed.add_dead_letter(("payroll.contributions.v1.dlq", 0, 0), "s000-P1", "WRONG_SHAPE")
+    observed.add_dead_letter(("payroll.contributions.v1.dlq", 0, 1), "s001-P1", "WRONG_SHAPE")
+    state = state_of(a_run(), observed)
+    assert state["dlq"] == [{"topic": "payroll.contributions.v1", "key": "P1", "reason": "WRONG_SHAPE"}]
+    assert expected_differences("day", Expect(dlq=1), state) == []
+    assert len(expected_differences("day", Expect(dlq=0), state)) == 1
+
+
+def test_expected_money_is_compared_as_dollars() -> None:
+    observed = observed_on_the_first_day()
+    observed.add_receipt("r1", a_receipt("c1"))
+    state = state_of(a_run(), observed)
+    right = Expect.model_validate(
+        {
+            "receipts": {"c1": {"status": "accepted", "accepted": "169.23"}},
+            "credited": {"P1": {"pre_tax": "169.23"}},
+            "balances": {"P1": "0.00"},
+            "cash": {"ACME": "0.00"},
+            "breaks": 0,
+        }
+    )
+    assert expected_differences("day", right, state) == []
+    wrong = Expect.model_validate({"receipts": {"c1": {"accepted": "169.24"}}})
+    (difference,) = expected_differences("day", wrong, state)
+    assert (
+        difference.path,
+        difference.expected,
+        difference.actual,
+    ) == ("day.receipts.c1.accepted", "169.24", "169.23")
+
+
+def test_expectations_of_later_features_differ_and_say_so() -> None:
+    (difference,) = expected_differences("day", Expect(vested={"P1": {}}), state_of(a_run(), Observed()))
+    assert difference.actual == "not supported yet"

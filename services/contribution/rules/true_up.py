@@ -43,7 +43,8 @@ def decide_true_up(
     deferred -= opening.regular_cents + opening.catch_up_cents
     counted = min(year_to_date.compensation_cents, limits.compensation_cents) - opening.compensation_cents
     owed = true_up(plan.match, deferred, max(0, counted), year_to_date.match_cents)
-    cents, relabels = owed.cents, ()
+    cents = owed.cents
+    relabels: tuple[Relabel, ...] = ()
     if year_to_date.additions_cents + cents > limits.annual_additions_cents:
         employer = {plan.match.source: cents}
         fitted = fit_additions(DeferralShares(0, 0), 0, employer, plan, participant, limits, year_to_date)

@@ -17,7 +17,7 @@ import yaml
 from services.contribution.rules.intake import Line
 from services.contribution.rules.limits import reviewed_limits
 from services.contribution.rules.line import LineDecision, decide_line
-from services.contribution.rules.participant import Employment, Opening, Participant, with_census_dates
+from services.contribution.rules.participant import Opening, Participant, with_census_dates
 from services.contribution.rules.plan_rules import PlanRules, plan_rules_of
 from services.contribution.rules.records import LineRecord, YearToDate, year_to_date_at_start
 from services.contribution.rules.reversals import (

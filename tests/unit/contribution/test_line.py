@@ -1,0 +1,202 @@
+"""Whole decisions on payroll lines: what scenario files don't show, such as notes, ledger, relabels and records."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from services.contribution.rules.line import LineDecision, decide_line, same_line_key
+from services.contribution.rules.participant import Employment, Opening, Participant
+from services.contribution.rules.plan_rules import PlanRules, plan_rules_of
+from services.contribution.rules.records import NOTHING_YET, Cut, LimitUse, Relabel, YearToDate, year_to_date_at_start
+from tests.unit.contribution.builders import BASIC_MATCH, a_line, a_participant, a_plan, limits_2026
+
+FIFTY_TWO = date(1974, 3, 2)
+
+
+def decided(
+    *amounts: tuple[str, str],
+    plan: PlanRules | None = None,
+    participant: Participant | None = None,
+    before: YearToDate = NOTHING_YET,
+    compensation: str = "6250.00",
+) -> LineDecision:
+    line = a_line(*amounts, compensation=compensation)
+    return decide_line(line, plan or a_plan(), participant or a_participant(), limits_2026(), before)
+
+
+def test_each_cut_cent_carries_its_source_and_code() -> None:
+    a1 = decided(("pre_tax", "312.50"), ("roth", "187.50"), before=YearToDate(regular_pre_tax_cents=2_412_000))
+    assert a1.credited == (("pre_tax", 23_750), ("roth", 14_250))
+    assert (Cut("pre_tax", 7_500, "LIMIT_402G"), Cut("roth", 4_500, "LIMIT_402G")) == a1.cuts
+
+
+def test_the_ledger_says_which_room_was_used() -> None:
+    a2 = decided(
+        ("pre_tax", "500.00"),
+        participant=a_participant(born=FIFTY_TWO),
+        plan=a_plan(match=BASIC_MATCH),
+        before=YearToDate(regular_pre_tax_cents=2_430_000),
+        compensation="5000.00",
+    )
+    assert (
+        LimitUse("402g", 20_000, 0, 20_000),
+        LimitUse("catch_up", 800_000, 770_000, 30_000),
+        LimitUse("415c", 4_770_000, 4_730_000, 40_000),
+        LimitUse("401a17", 36_000_000, 35_500_000, 500_000),
+    ) == a2.limit_uses
+
+
+def test_the_match_is_made_on_catch_up_too() -> None:
+    before = YearToDate(regular_pre_tax_cents=2_450_000)
+    participant = a_participant(born=FIFTY_TWO)
+    decision = decided(
+        ("pre_tax", "250.00"),
+        plan=a_plan(match=BASIC_MATCH),
+        participant=participant,
+        before=before,
+        compensation="5000.00",
+    )
+    assert decision.credited == (("match", 20_000), ("pre_tax", 25_000))
+    assert decision.accepted_cents == 25_000
+
+
+def test_pay_counts_toward_the_cap_though_its_money_is_refused() -> None:
+    before = YearToDate(regular_pre_tax_cents=2_450_000, compensation_cents=100)
+    decision = decided(("pre_tax", "10.00"), before=before, compensation="20.00")
+    assert (decision.status, decision.year_to_date.compensation_cents) == ("rejected", 2_100)
+
+
+def test_pay_above_the_cap_is_noted_and_earns_no_match() -> None:
+    before = YearToDate(compensation_cents=35_900_000)
+    decision = decided(("pre_tax", "100.00"), plan=a_plan(match=BASIC_MATCH), before=before, compensation="5000.00")
+    assert (Cut("match", 0, "LIMIT_401A17"),) == decision.notes
+    assert (decision.status, decision.credited) == ("accepted", (("match", 4_000), ("pre_tax", 10_000)))
+
+
+def test_a3_deferrals_are_relabelled_before_anything_is_cut() -> None:
+    before = YearToDate(regular_pre_tax_cents=2_450_000, other_additions_cents=3_980_000)
+    decision = decided(("profit_sharing", "9000.00"), participant=a_participant(born=FIFTY_TWO), before=before)
+    assert ("accepted", (Relabel("pre_tax", 130_000),)) == (decision.status, decision.relabels)
+    after = decision.year_to_date
+    assert (after.regular_cents, after.catch_up_cents, after.additions_cents) == (2_320_000, 130_000, 7_200_000)
+
+
+def test_a_relabel_of_a_high_earner_takes_roth_deferrals_only() -> None:
+    earner = a_participant(born=FIFTY_TWO, wages="150000.01")
+    before = YearToDate(regular_pre_tax_cents=2_400_000, regular_roth_cents=50_000, other_additions_cents=4_700_000)
+    decision = decided(("profit_sharing", "1500.00"), participant=earner, before=before)
+    assert (decision.status, decision.codes) == ("partially_accepted", ("LIMIT_415C",))
+    assert (Relabel("roth", 50_000),) == decision.relabels
+    assert (decision.accepted_cents, decision.rejected_cents) == (100_000, 50_000)
+    assert decision.year_to_date.additions_cents == 7_200_000
+
+
+def test_this_lines_pre_tax_may_become_roth_catch_up_of_a_high_earner() -> None:
+    earner = a_participant(born=FIFTY_TWO, wages="150000.01")
+    before = YearToDate(other_additions_cents=7_150_000)
+    deemed = decided(("pre_tax", "700.00"), participant=earner, before=before)
+    assert deemed.credited == (("pre_tax", 50_000), ("roth", 20_000))
+    refused = decided(("pre_tax", "700.00"), participant=earner, before=before, plan=a_plan(roth_catch_up="reject"))
+    assert (refused.credited, refused.codes) == ((("pre_tax", 50_000),), ("LIMIT_415C",))
+
+
+def test_the_engines_own_match_cut_by_415_refuses_nothing_of_the_line() -> None:
+    before = YearToDate(other_additions_cents=7_185_000)
+    decision = decided(("pre_tax", "100.00"), plan=a_plan(match=BASIC_MATCH), before=before, compensation="5000.00")
+    assert (
+        decision.status,
+        decision.accepted_cents,
+        decision.rejected_cents,
+        decision.cuts,
+    ) == ("accepted", 10_000, 0, ())
+    assert decision.credited == (("match", 5_000), ("pre_tax", 10_000))
+    assert (Cut("match", 5_000, "LIMIT_415C"),) == decision.notes
+
+
+def test_employer_money_of_a_line_is_cut_by_largest_remainder() -> None:
+    before = YearToDate(other_additions_cents=7_199_000)
+    decision = decided(("match", "10.00"), ("profit_sharing", "20.00"), before=before)
+    assert decision.credited == (("match", 333), ("profit_sharing", 667))
+
+
+def test_rollovers_and_loan_repayments_meet_no_limit() -> None:
+    before = YearToDate(regular_pre_tax_cents=2_450_000, other_additions_cents=4_750_000)
+    decision = decided(("rollover_pre_tax", "90000.00"), ("loan_repayment", "5.00"), before=before)
+    assert ("accepted", before.additions_cents) == (decision.status, decision.year_to_date.additions_cents)
+
+
+def test_more_than_the_limit_deferred_elsewhere_leaves_no_room_and_breaks_nothing() -> None:
+    person = a_participant(opening=Opening(2026, regular_cents=2_600_000))
+    before = year_to_date_at_start(person, 2026)
+    decision = decided(("pre_tax", "1.00"), participant=person, before=before)
+    assert (decision.status, decision.codes) == ("rejected", ("LIMIT_402G",))
+    assert year_to_date_at_start(person, 2025) == NOTHING_YET
+
+
+def test_someone_who_left_keeps_year_end_money_and_rollovers() -> None:
+    left = a_participant(employment=(Employment(date(2020, 1, 6), date(2026, 1, 30)),))
+    decision = decided(("pre_tax", "10.00"), ("profit_sharing", "5.00"), ("rollover_pre_tax", "7.00"), participant=left)
+    assert decision.credited == (("profit_sharing", 500), ("rollover_pre_tax", 700))
+    assert (Cut("pre_tax", 1_000, "TERMINATED"),) == decision.cuts
+
+
+def test_someone_not_eligible_gets_no_contribution_of_any_kind() -> None:
+    plan = a_plan(eligibility={"age": 21, "service_months": 12}, match=BASIC_MATCH)
+    new = a_participant(employment=(Employment(date(2026, 6, 1)),))
+    decision = decided(("pre_tax", "10.00"), ("profit_sharing", "5.00"), plan=plan, participant=new)
+    assert (decision.status, decision.codes, decision.credited) == ("rejected", ("NOT_ELIGIBLE",), ())
+    assert decision.year_to_date.compensation_cents == 625_000
+    assert decision.record is None
+
+
+def test_without_limits_a_line_is_held_unless_all_of_it_is_refused_anyway() -> None:
+    plan, person = a_plan(), a_participant()
+    held = decide_line(a_line(("pre_tax", "1.00")), plan, person, None, NOTHING_YET)
+    assert (held.status, held.accepted_cents, held.rejected_cents, held.year_to_date) == ("held", 0, 0, NOTHING_YET)
+    assert [note.code for note in held.notes] == ["LIMITS_NOT_LOADED"]
+    refused = decide_line(a_line(("bonus", "1.00")), plan, person, None, NOTHING_YET)
+    assert (refused.status, refused.codes) == ("rejected", ("UNKNOWN_SOURCE",))
+    empty = decide_line(a_line(), plan, person, None, NOTHING_YET)
+    assert empty.status == "held"
+
+
+def test_a_negative_amount_refuses_the_line_and_counts_nowhere() -> None:
+    decision = decided(("pre_tax", "10.00"), ("match", "-1.00"))
+    assert (decision.status, decision.codes, decision.year_to_date) == ("rejected", ("INVALID_AMOUNT",), NOTHING_YET)
+
+
+def test_the_same_line_has_the_same_key_whatever_the_order_of_its_amounts() -> None:
+    one = a_line(("pre_tax", "10.00"), ("roth", "5.00"))
+    assert same_line_key(one) == same_line_key(a_line(("roth", "5.00"), ("pre_tax", "10.00")))
+    assert same_line_key(one) != same_line_key(a_line(("pre_tax", "10.00"), ("roth", "5.01")))
+    assert same_line_key(one) != same_line_key(a_line(("pre_tax", "10.00"), ("roth", "5.00"), payroll="R2"))
+
+
+@pytest.mark.parametrize(
+    ("fact", "reason"),
+    [
+        ({"sources": "pre_tax"}, "list of names"),
+        ({"sources": ["pre_tax", "bonus"]}, "unknown sources bonus"),
+        ({"sources": ["pre_tax"], "deferral_overflow": "roth_first"}, "deferral_overflow"),
+        ({"sources": ["pre_tax"], "roth_catch_up": True}, "roth_catch_up"),
+        ({"sources": ["pre_tax"], "post_severance_days": -1}, "post_severance_days"),
+        ({"sources": ["pre_tax"], "vesting": ["cliff_3"]}, "vesting"),
+    ],
+)
+def test_a_plan_fact_that_makes_no_sense_is_refused(fact: dict[str, object], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        plan_rules_of("ACME", fact)
+
+
+def test_a_plan_fact_may_leave_out_everything_but_its_sources() -> None:
+    plan = plan_rules_of("ACME", {"sources": ["pre_tax", "match"], "default_fund": "F1"})
+    assert (
+        plan.deferral_overflow,
+        plan.roth_catch_up,
+        plan.match,
+        plan.eligibility,
+    ) == ("pro_rata", "deemed", None, None)
+    assert plan.sources == plan.admitted
+    assert not plan.may_deem_roth

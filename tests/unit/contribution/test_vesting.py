@@ -1,0 +1,94 @@
+"""Vesting schedules, service, forfeitures (A12)."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.contribution.rules.vesting import (
+    CLIFF_3,
+    GRADED_2_6,
+    IMMEDIATE,
+    VestingSchedule,
+    breaks_in_service,
+    is_as_fast_as_the_law,
+    is_forfeited,
+    use_forfeitures,
+    vested_after_partial_distribution,
+    vested_percent,
+    vested_split,
+    vesting_schedule_of,
+    years_of_service,
+)
+from shared.values.money import cents_of
+
+
+def test_a12_match_after_four_years_of_2_6_graded() -> None:
+    percent = vested_percent({"match": GRADED_2_6}, "match", 4)
+    assert (cents_of("5062.37"), cents_of("3374.92")) == vested_split(cents_of("8437.29"), percent)
+    assert vested_split(200_123, percent) == (120_074, 80_049)
+
+
+def test_a12_forfeitures_pay_employer_money_first() -> None:
+    assert (cents_of("3374.92"), cents_of("1625.08")) == use_forfeitures(cents_of("3374.92"), cents_of("5000.00"))
+    assert use_forfeitures(500, 100) == (100, 0)
+
+
+def test_a12_vested_part_after_a_partial_distribution() -> None:
+    vested = vested_after_partial_distribution(cents_of("4000.00"), cents_of("5062.37"), 80)
+    assert cents_of("2187.53") == vested
+    assert vested_after_partial_distribution(0, 100, 20) == 0
+
+
+@pytest.mark.parametrize(
+    ("schedule", "percents"),
+    [
+        (IMMEDIATE, [100] * 8),
+        (CLIFF_3, [0, 0, 0, 100, 100, 100, 100, 100]),
+        (GRADED_2_6, [0, 0, 20, 40, 60, 80, 100, 100]),
+        (VestingSchedule((25, 50, 75, 100)), [0, 25, 50, 75, 100, 100, 100, 100]),
+    ],
+)
+def test_vested_percent_by_years_of_service(schedule: VestingSchedule, percents: list[int]) -> None:
+    assert percents == [schedule.percent_after(years) for years in range(8)]
+
+
+def test_a_source_without_a_schedule_is_vested_at_once() -> None:
+    assert vested_percent({"match": GRADED_2_6}, "pre_tax", 0) == 100
+
+
+def test_a_plan_may_be_faster_than_the_law_and_never_slower() -> None:
+    assert VestingSchedule((0, 50, 100)) == vesting_schedule_of("match", [0, 50, 100])
+    assert is_as_fast_as_the_law(VestingSchedule((0, 0, 100)))
+    assert not is_as_fast_as_the_law(VestingSchedule((0, 0, 40, 60, 80, 100)))
+    for slow in ([0, 0, 0, 100], [0, 20, 40, 60, 80, 90]):
+        with pytest.raises(ValueError, match="slower"):
+            vesting_schedule_of("match", slow)
+
+
+@pytest.mark.parametrize(
+    ("source", "fact", "reason"),
+    [
+        ("safe_harbor_match", "graded_2_6", "at once by law"),
+        ("bonus", "cliff_3", "unknown source"),
+        ("match", "cliff_5", "unknown vesting schedule"),
+        ("match", [50, 40], "rise"),
+        ("match", [0, 101], "rise"),
+        ("match", 3, "a name or a list"),
+    ],
+)
+def test_a_schedule_that_makes_no_sense_is_refused(source: str, fact: object, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        vesting_schedule_of(source, fact)
+
+
+def test_a_year_of_service_has_a_thousand_hours() -> None:
+    assert years_of_service({2023: 1000, 2024: 999, 2025: 2080, 2026: 1500}, through_year=2025) == 2
+
+
+def test_five_breaks_in_a_row_forfeit() -> None:
+    hours = {2020: 2080, 2021: 500}
+    assert breaks_in_service(hours, last_worked_year=2020, through_year=2025) == 5
+    assert breaks_in_service({**hours, 2021: 501}, last_worked_year=2020, through_year=2025) == 4
+    assert is_forfeited(has_cashed_out=False, consecutive_breaks=5)
+    assert not is_forfeited(has_cashed_out=False, consecutive_breaks=4)
+    assert is_forfeited(has_cashed_out=True, consecutive_breaks=0)

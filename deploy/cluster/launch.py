@@ -15,9 +15,9 @@ from pathlib import Path
 from deploy.cluster import broker, jars, postgres, processes
 from deploy.cluster.children import answers_readyz
 from deploy.cluster.errors import ClusterMissing, ClusterRunning, StartFailed
+from deploy.cluster.leftovers import BUSY_EXIT, end_leftovers
 from deploy.cluster.spec import ClusterSpec
 from deploy.cluster.state import ProcessRecord, State, read_state
-from deploy.cluster.supervisor import BUSY_EXIT, end_leftovers
 
 WATCH_SECONDS = 0.02
 START_TIMEOUT_SECONDS = 300.0

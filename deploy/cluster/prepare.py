@@ -22,4 +22,7 @@ async def prepare(services: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(prepare(sys.argv[1:]))
+    try:
+        asyncio.run(prepare(sys.argv[1:]))
+    except StartFailed as problem:
+        sys.exit(str(problem))

@@ -21,13 +21,12 @@ from types import FrameType
 from deploy.cluster import broker, jars, layout, postgres, processes
 from deploy.cluster.children import Child
 from deploy.cluster.errors import ClusterError, StartFailed
+from deploy.cluster.leftovers import BUSY_EXIT, WORKER_STOP_SECONDS, end_leftovers
 from deploy.cluster.spec import SERVICES, ClusterSpec
 from deploy.cluster.state import Phase, ProcessRecord, State, read_state, write_state
 
 TICK_SECONDS = 0.02
 INFRASTRUCTURE_TIMEOUT_SECONDS = 60.0
-WORKER_STOP_SECONDS = 12.0
-BUSY_EXIT = 3
 
 
 class Stopping(Exception):
@@ -239,18 +238,6 @@ def kafka_cluster_uuid(folder: Path) -> str:
     if not file.exists():
         file.write_text(broker.random_uuid())
     return file.read_text()
-
-
-def end_leftovers(state: State) -> None:
-    """End what a crashed supervisor left running: recorded processes, and those that carry the cluster's id."""
-    by_kind: dict[str, list[processes.ProcessIdentity]] = {}
-    for record in state.living():
-        by_kind.setdefault(record.kind, []).append(record.identity)
-    workers = by_kind.get("worker", []) + by_kind.get("custodian", [])
-    processes.stop(workers, signal.SIGTERM, timeout=WORKER_STOP_SECONDS)
-    processes.stop(by_kind.get("broker", []), signal.SIGTERM, timeout=15.0)
-    processes.stop(by_kind.get("postgres", []), signal.SIGINT, timeout=15.0)
-    processes.stop(processes.members(state.cluster_id), signal.SIGTERM, timeout=5.0)
 
 
 def main() -> int:

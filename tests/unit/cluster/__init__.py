@@ -1,0 +1,1 @@
+"""Parts of the embedded cluster that need no running server."""

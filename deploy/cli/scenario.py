@@ -55,7 +55,9 @@ def run(
 async def _with_progress(files: Sequence[Path], workers: int, partitions: int) -> list[FileRun]:
     """Run the files with a bar on standard error, if somebody is looking at it."""
     from deploy.scenarios.runner import run_files
+    from shared.runtime.logs import configure_logs
 
+    configure_logs("scenario", "ERROR")
     with Progress(console=err, disable=not err.is_terminal, transient=True) as bar:
         task = bar.add_task("starting the cluster", total=None)
 

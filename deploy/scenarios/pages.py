@@ -55,7 +55,7 @@ class Pages:
                             last = (await response.text())[:300]
                             if response.status == HTTPStatus.OK and ready(page := await response.json()):
                                 return dict(page)
-                    except aiohttp.ClientError as problem:
+                    except (aiohttp.ClientError, ValueError) as problem:
                         last = repr(problem)
                     await asyncio.sleep(delay)
                     delay = min(delay * 1.3, RETRY_SECONDS_MAX)

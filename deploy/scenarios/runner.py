@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import aiohttp
 import orjson
+from aiokafka.errors import KafkaError
 
 from deploy.cluster import Cluster
 from deploy.scenarios.facts import CLOSE_REQUESTED, VALUE_REQUESTED, Outgoing, day_command
@@ -138,7 +139,7 @@ async def _drive(cluster: RunningCluster, runs: Sequence[FileRun], progress: Pro
     async with (
         open_publisher(config) as publisher,
         open_feed(config, publisher.partitions) as feed,
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)) as http,
     ):
         pages = Pages(http, cluster.web_url("trading"), cluster.web_url("valuation"))
         await Driver(runs, publisher, feed, pages, progress, wait_seconds).run()
@@ -169,9 +170,9 @@ class Driver:
         scenarios = [run.scenario for run in self._runs if run.scenario is not None]
         first = min(scenario.days[0].date for scenario in scenarios)
         last = max(scenario.days[-1].date for scenario in scenarios)
-        await self._publisher.publish([event for run in self._runs for event in run.events.head()])
         day = previous_trading_day(first)
         try:
+            await self._publish([event for run in self._runs for event in run.events.head()])
             while day <= last:
                 await self._business_day(day)
                 day = next_trading_day(day)
@@ -200,12 +201,12 @@ class Driver:
                 batch.append(run.outgoing(event))
                 continue
             if event.amount is None:
-                await self._publisher.publish(batch)
+                await self._publish(batch)
                 batch = []
             cents = event.amount if event.amount is not None else await self._owed(run, event, day, index)
             if cents:
                 batch.append(run.funding(event, cents, day.date))
-        await self._publisher.publish(batch)
+        await self._publish(batch)
 
     async def _owed(self, run: FileRun, event: FundingEvent, day: ScenarioDay, index: int) -> int:
         if await self._feed.until(lambda seen: not run.undecided(event.funding, seen), self._wait_seconds):
@@ -220,13 +221,13 @@ class Driver:
 
     async def _close(self, day: date, listed: Sequence[FileRun]) -> Page:
         """Close ``day``, price it, value it; returns trading's page of it."""
-        await self._publisher.publish([day_command(CLOSE_REQUESTED, day)])
+        await self._publish([day_command(CLOSE_REQUESTED, day)])
         text = day.isoformat()
         await self._must(lambda: text in self._feed.observed.days_cut, f"the cut of {day} in the price log")
         await self._progress.reached(day, "closed")
-        await self._publisher.publish(self._prices(day))
+        await self._publish(self._prices(day))
         trading = await self._orders_answered(day, listed)
-        await self._publisher.publish([day_command(VALUE_REQUESTED, day)])
+        await self._publish([day_command(VALUE_REQUESTED, day)])
         await self._must(lambda: text in self._feed.observed.closed_by_day, f"day.closed of {day}")
         return trading
 
@@ -275,6 +276,13 @@ class Driver:
         await self._must(
             lambda: not self._feed.observed.orders_in_the_air(), f"the late confirmations of {day} before the next cut"
         )
+
+    async def _publish(self, events: Iterable[Outgoing]) -> None:
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await self._publisher.publish(events)
+        except (KafkaError, TimeoutError) as problem:
+            raise RunStopped(f"the broker's acknowledgement of published events ({problem!r})") from problem
 
     async def _must(self, holds: Callable[[], bool], awaited: str) -> None:
         if not await self._feed.until(lambda _: holds(), self._wait_seconds):

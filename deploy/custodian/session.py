@@ -18,7 +18,7 @@ from deploy.custodian import store
 from deploy.custodian.answers import Order
 from deploy.custodian.behaviour import Behaviour
 from deploy.custodian.books import Books
-from deploy.custodian.wire import READ_TOPICS, FundFact, PriceFact, ValueCutFact, read_fact
+from deploy.custodian.wire import READ_TOPICS, FundSeen, PriceSeen, ValueCutSeen, read_fact
 from shared.events.custodian import Confirmation, Holdings
 from shared.events.envelope import event_headers
 from shared.events.topics import CUSTODIAN_CONFIRMATIONS, CUSTODIAN_HOLDINGS
@@ -111,14 +111,14 @@ class Session:
     def _apply(self, facts: Sequence[object], new_orders: Sequence[Order]) -> None:
         """Funds and orders first: the partitions of a poll have no order among them, and answers need both."""
         for fact in facts:
-            if isinstance(fact, FundFact):
+            if isinstance(fact, FundSeen):
                 self._books.receive_fund(fact.fund_id, fact.share_decimals)
         for order in new_orders:
             self._books.receive_order(order)
         for fact in facts:
-            if isinstance(fact, PriceFact):
+            if isinstance(fact, PriceSeen):
                 self._books.receive_price(fact.fund_id, fact.price_date, fact.price, fact.version)
-            elif isinstance(fact, ValueCutFact):
+            elif isinstance(fact, ValueCutSeen):
                 self._books.receive_value_cut(fact.trade_date)
 
     async def _publish(self, rows: Sequence[store.OutboxRow]) -> None:
@@ -143,7 +143,7 @@ class Session:
 @asynccontextmanager
 async def open_session(database: str, behaviour: Behaviour) -> AsyncIterator[Session]:
     """A session with fresh connections, all closed at the end."""
-    connection = await connect(database)
+    connection: Any = await connect(database)
     consumer, producer = kafka_reader(), kafka_producer(linger_ms=2)
     try:
         await consumer.start()

@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 
 from deploy.custodian.answers import Order
+from shared.events.fund import FundFact
+from shared.events.market import PriceFact
 from shared.events.topics import CUSTODIAN_ORDERS, FUNDS, MARKET_PRICES
 from shared.runtime.logs import get_logger
 from shared.runtime.records import VALUE_CUT, Record, record_of
@@ -22,7 +24,7 @@ USED_STATUSES = frozenset({"final", "corrected"})
 
 
 @dataclass(frozen=True, slots=True)
-class FundFact:
+class FundSeen:
     """A fund's share scale."""
 
     fund_id: str
@@ -30,7 +32,7 @@ class FundFact:
 
 
 @dataclass(frozen=True, slots=True)
-class PriceFact:
+class PriceSeen:
     """A price that counts: final, or corrected later."""
 
     fund_id: str
@@ -40,13 +42,13 @@ class PriceFact:
 
 
 @dataclass(frozen=True, slots=True)
-class ValueCutFact:
+class ValueCutSeen:
     """Everything below this point belongs to ``trade_date`` or earlier."""
 
     trade_date: str
 
 
-Fact = FundFact | Order | PriceFact | ValueCutFact
+Fact = FundSeen | Order | PriceSeen | ValueCutSeen
 
 
 def read_fact(fetched: Any, marker_secret: bytes | None) -> Fact | None:
@@ -56,7 +58,7 @@ def read_fact(fetched: Any, marker_secret: bytes | None) -> Fact | None:
         if record.topic == CUSTODIAN_ORDERS.name:
             return _order(_body(record))
         if record.topic == FUNDS.name:
-            return _fund(_body(record)) if "fund" in record.ce_type else None
+            return _fund(_body(record)) if record.ce_type == FundFact.ce_type else None
         return _price_or_cut(record, marker_secret)
     except (KeyError, TypeError, ValueError) as problem:
         log.warning("record_unreadable", topic=record.topic, offset=record.offset, problem=repr(problem))
@@ -85,21 +87,21 @@ def _order(body: Mapping[str, Any]) -> Order:
     )
 
 
-def _fund(body: Mapping[str, Any]) -> FundFact:
-    return FundFact(str(body["fund_id"]), int(body.get("share_decimals", 3)))
+def _fund(body: Mapping[str, Any]) -> FundSeen:
+    return FundSeen(str(body["fund_id"]), int(body.get("share_decimals", 3)))
 
 
 def _price_or_cut(record: Record, marker_secret: bytes | None) -> Fact | None:
     if record.ce_type == VALUE_CUT:
         trade_date = str(_body(record)["trade_date"])
-        return ValueCutFact(trade_date) if _is_genuine(record, trade_date, marker_secret) else None
-    if "price" not in record.ce_type:
+        return ValueCutSeen(trade_date) if _is_genuine(record, trade_date, marker_secret) else None
+    if record.ce_type != PriceFact.ce_type:
         return None
     body = _body(record)
     if body["status"] not in USED_STATUSES:
         return None
     Price.parse(str(body["price"]))
-    return PriceFact(str(body["fund_id"]), str(body["price_date"]), str(body["price"]), int(body["version"]))
+    return PriceSeen(str(body["fund_id"]), str(body["price_date"]), str(body["price"]), int(body["version"]))
 
 
 def _is_genuine(record: Record, trade_date: str, marker_secret: bytes | None) -> bool:

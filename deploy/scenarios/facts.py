@@ -21,8 +21,15 @@ from deploy.scenarios.model import (
 )
 from deploy.scenarios.names import Namespace
 from shared.events import topics
+from shared.events.census import Census as CensusFact
+from shared.events.fund import FundFact
+from shared.events.market import CloseRequested, PriceFact, ValueRequested
+from shared.events.payroll import Contribution, PayrollFunded
+from shared.events.plan import PlanFact
+from shared.events.requests import ElectionChanged
 
 OPERATOR_SOURCE = "/scenario/operator"
+CLOSE_REQUESTED, VALUE_REQUESTED = CloseRequested.ce_type, ValueRequested.ce_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +82,12 @@ class FileEvents:
             "payroll_id": self.names.full(event.payroll),
             "pay_date": event.pay_date.isoformat(),
             "compensation_cents": event.compensation,
-            "hours": event.hours,
             "amounts": _amounts(event.amounts),
         }
         line = self._outgoing(
             topics.PAYROLL_CONTRIBUTIONS,
             event.participant,
-            "nestwork.payroll.contribution.v1",
+            Contribution.ce_type,
             self.names.full(event.contribution),
             body,
         )
@@ -107,7 +113,7 @@ class FileEvents:
             "reference": ce_id,
             "received_on": day.isoformat(),
         }
-        return self._outgoing(topics.PAYROLL_RUNS, run, "nestwork.payroll.funded.v1", ce_id, body)
+        return self._outgoing(topics.PAYROLL_RUNS, run, PayrollFunded.ce_type, ce_id, body)
 
     def election(self, event: ElectionEvent) -> Outgoing:
         """A participant's new election."""
@@ -133,8 +139,7 @@ class FileEvents:
                 "status": "final",
                 "version": 1,
             }
-            ce_type = "nestwork.market.price.v1"
-            yield Outgoing(topics.MARKET_PRICES.name, ce_id, ce_type, self.names.source, ce_id, _json(body))
+            yield Outgoing(topics.MARKET_PRICES.name, ce_id, PriceFact.ce_type, self.names.source, ce_id, _json(body))
 
     def custodian_actions(self) -> list[dict[str, str]]:
         """This file's lines of the custodian's file of actions."""
@@ -156,7 +161,7 @@ class FileEvents:
     def _fund(self, name: str, fund: Fund) -> Outgoing:
         full = self.names.full(name)
         body = {"fund_id": full, "share_decimals": fund.share_decimals}
-        return self._outgoing(topics.FUNDS, name, "nestwork.fund.v1", f"{full}:fund", body)
+        return self._outgoing(topics.FUNDS, name, FundFact.ce_type, f"{full}:fund", body)
 
     def _plan(self, name: str, plan: Plan) -> Outgoing:
         full = self.names.full(name)
@@ -170,7 +175,7 @@ class FileEvents:
             "vesting": plan.vesting,
             "trade_on": plan.trade_on,
         }
-        return self._outgoing(topics.PLANS, name, "nestwork.plan.v1", f"{full}:plan", body)
+        return self._outgoing(topics.PLANS, name, PlanFact.ce_type, f"{full}:plan", body)
 
     def _census(self, name: str, known: Census) -> Outgoing:
         body = {
@@ -184,7 +189,7 @@ class FileEvents:
             "opening": self._opening(known),
         }
         ce_id = self._next_id("census")
-        return self._outgoing(topics.PARTICIPANT_CENSUS, name, "nestwork.participant.census.v1", ce_id, body)
+        return self._outgoing(topics.PARTICIPANT_CENSUS, name, CensusFact.ce_type, ce_id, body)
 
     def _opening(self, known: Census) -> dict[str, int] | None:
         if not known.ytd:
@@ -201,7 +206,7 @@ class FileEvents:
             ],
         }
         ce_id = self._next_id("election")
-        return self._outgoing(topics.PARTICIPANT_REQUESTS, name, "nestwork.election.changed.v1", ce_id, body)
+        return self._outgoing(topics.PARTICIPANT_REQUESTS, name, ElectionChanged.ce_type, ce_id, body)
 
     def _next_id(self, kind: str) -> str:
         self._serial += 1
@@ -224,8 +229,3 @@ def day_command(ce_type: str, day: datetime.date) -> Outgoing:
     ce_id = f"{ce_type}:{day}"
     body = {"trade_date": day.isoformat()}
     return Outgoing(topics.DAY_COMMANDS.name, day.isoformat(), ce_type, OPERATOR_SOURCE, ce_id, _json(body))
-
-
-# The engine's types are the same two for every cluster; the runner closes days only through these commands.
-CLOSE_REQUESTED = "nestwork.trade-date.close-requested.v1"
-VALUE_REQUESTED = "nestwork.trade-date.value-requested.v1"

@@ -122,7 +122,6 @@ class ContributionEvent(_Part):
     compensation: Cents
     amounts: Amounts
     plan: Name | None = None
-    hours: DecimalText | None = None
 
 
 class FundingEvent(_Part):

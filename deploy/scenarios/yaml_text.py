@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 
-class StrictLoader(yaml.SafeLoader):
+class StrictLoader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML ships no types.
     """PyYAML's safe loader with the two surprises of YAML 1.1 taken out."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - the base class declares it as a plain attribute
@@ -30,7 +30,7 @@ class StrictLoader(yaml.SafeLoader):
                     None, None, f"the key {key!r} is given twice", key_node.start_mark
                 )
             seen.add(key)
-        return super().construct_mapping(node, deep)
+        return dict(super().construct_mapping(node, deep))
 
 
 StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))

@@ -17,7 +17,7 @@ from deploy.cluster.children import answers_readyz
 from deploy.cluster.errors import ClusterMissing, ClusterRunning, StartFailed
 from deploy.cluster.leftovers import BUSY_EXIT, end_leftovers
 from deploy.cluster.spec import ClusterSpec
-from deploy.cluster.state import ProcessRecord, State, read_state
+from deploy.cluster.state import ProcessRecord, State, read_state, write_state
 
 WATCH_SECONDS = 0.02
 START_TIMEOUT_SECONDS = 300.0
@@ -115,7 +115,9 @@ def end_cluster(folder: Path) -> list[str]:
     supervisor = state.supervisor.identity
     if supervisor.alive():
         processes.stop([supervisor], signal.SIGTERM, timeout=STOP_TIMEOUT_SECONDS)
-    end_leftovers(replace(require_state(folder), cluster_id=state.cluster_id))
+    end_leftovers(state)
+    if require_state(folder).phase != "stopped":  # The supervisor was killed, so nobody else writes this any more.
+        write_state(folder, replace(state, phase="stopped", message="", processes={}))
     return names
 
 

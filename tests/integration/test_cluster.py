@@ -116,6 +116,7 @@ async def test_a_live_folder_is_refused_and_a_crashed_one_is_cleaned_and_reused(
         second.state.supervisor.identity.send(signal.SIGKILL)
         assert set(await asyncio.to_thread(end_cluster, tmp_path / "i")) == {"kafka-1", "postgres"}
         assert nothing_of(second.state)
+        assert (second.state.phase, second.state.processes) == ("stopped", {})
 
 
 async def test_everything_ends_when_the_program_that_started_it_is_killed(tmp_path: Path) -> None:
@@ -159,3 +160,16 @@ async def test_a_worker_that_never_gets_ready_fails_the_start_with_its_log_and_l
 
 async def _true(value: bool) -> bool:
     return value
+
+
+async def test_given_servers_are_used_instead_of_embedded_ones_and_left_running(
+    tmp_path: Path, infrastructure: Infrastructure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", infrastructure.bootstrap)
+    monkeypatch.setenv("DATABASE_URL", infrastructure.server_url)
+    cluster = await start_plain(tmp_path / "c", use_given_servers=True)
+    assert {record.kind for record in cluster.state.processes.values()} == {"worker"}
+    assert cluster.environment()["KAFKA_BOOTSTRAP_SERVERS"] == infrastructure.bootstrap
+    assert await query(cluster.database_url("trading"), "SELECT current_database()") == "nestwork_trading"
+    await cluster.stop()
+    assert len(infrastructure.state.living()) == 2

@@ -19,7 +19,7 @@ class OpenRun:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """All undecided lines of the run trade on the cut's date; ``cash_used`` is 0 for a plan that trades on file."""
+    """All undecided lines of the run trade on the cut's date. ``cash_used`` may come later for a plan that trades on file."""
 
     plan_id: str
     payroll_id: str
@@ -55,7 +55,7 @@ def decide_releases(
         if (run.plan_id, run.payroll_id) in mismatched:
             waits.append(Wait(run.plan_id, run.payroll_id, "PAYROLL_TOTALS_MISMATCH", 0))
         elif run.plan_id in on_file:
-            releases.append(Release(run.plan_id, run.payroll_id, run.accepted, 0))
+            releases.append(Release(run.plan_id, run.payroll_id, run.accepted, run.accepted))
         elif run.accepted <= left.get(run.payroll_id, 0):
             left[run.payroll_id] = left.get(run.payroll_id, 0) - run.accepted
             releases.append(Release(run.plan_id, run.payroll_id, run.accepted, run.accepted))

@@ -1,0 +1,23 @@
+"""How a date ends here: held requests are settled; the lane's totals go with the marker."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from services.allocation import store
+from services.allocation.handlers import settle_held
+from shared.runtime.work import Work
+
+
+async def read_date(work: Work, lane: int, day: date) -> bool:
+    """Settle what waited for a fund."""
+    await settle_held(work, lane, day)
+    return True
+
+
+async def close_date(work: Work, lane: int, day: date) -> dict[str, Any]:
+    """Lines and cents split for the date."""
+    totals = dict(await work.connection.fetchrow(store.LANE_TOTALS, day, lane))
+    totals["parked_cents"] = await work.connection.fetchval(store.LANE_PARKED, lane, day)
+    return totals

@@ -1,0 +1,246 @@
+"""Load, decide, save, say: released lines become instructed trades; elections become history."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import msgspec
+import orjson
+from asyncpg.pgproto.pgproto import UUID
+
+from services.allocation import store
+from services.allocation.items import ReleasedLine
+from services.allocation.rules import elections
+from services.allocation.rules.split import cents_by_fund, split_line
+from shared.events.codes import CODES
+from shared.events.packed import InstructedBatch
+from shared.events.requests import ElectionChanged
+from shared.events.topics import FUNDS, PARTICIPANT_RECEIPTS, PLANS, TRADES_INSTRUCTED
+from shared.runtime.records import Malformed, PublicRecord
+from shared.runtime.work import Work
+from shared.values.hashing import bucket_of
+from shared.values.identity import derived_id
+from shared.values.invariants import invariant
+from shared.values.trading_days import day_after
+
+RULE_SET = "2026.1"
+LINES_PER_RECORD = 400
+INSTRUCTED = "nestwork.trades.instructed.v1"
+RECEIPT = "nestwork.participant.receipt.v1"
+STATUS = {"a": "accepted", "r": "rejected", "h": "held"}
+
+
+async def split_lines(work: Work, items: list[ReleasedLine]) -> None:
+    """Split each line's sources over the funds in force, record it, and instruct trading."""
+    day = items[0].label
+    chosen = await store.find_elections(work.connection, ((item.key, item.plan_id) for item in items), day)
+    journal = []
+    said: dict[int, list[tuple[ReleasedLine, list[str], list[int]]]] = {}
+    for item in items:
+        plan = work.facts.get(PLANS.name, item.plan_id, day)
+        invariant(plan is not None, f"allocation knows plan {item.plan_id}, which contribution released for")
+        version, parts = chosen.get((item.key, item.plan_id), (None, None))
+        funds, legs = split_line(item.sources, item.amounts, parts, plan["default_fund"])
+        said.setdefault(item.lane, []).append((item, funds, legs))
+        journal.append(
+            (
+                item.trade_date, item.lane, work.next_entry(item.lane), work.at(item.lane, item.recorded_at), "split",
+                item.bucket, item.plan_id, item.key, UUID(item.cause), RULE_SET, item.trace,
+                [*funds, "released"], [*cents_by_fund(funds, legs), -sum(item.amounts)], item.sources, legs, version,
+            )
+        )  # fmt: skip
+    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, journal)
+    for lane, lines in said.items():
+        for start in range(0, len(lines), LINES_PER_RECORD):
+            _instruct(work, lane, lines[start : start + LINES_PER_RECORD])
+
+
+def _instruct(work: Work, lane: int, lines: list[tuple[ReleasedLine, list[str], list[int]]]) -> None:
+    first = lines[0][0]
+    batch = InstructedBatch(
+        trade_date=first.trade_date.isoformat(),
+        rule_set=RULE_SET,
+        plan_ids=[item.plan_id for item, _, _ in lines],
+        participants=[item.key for item, _, _ in lines],
+        buckets=[item.bucket for item, _, _ in lines],
+        causes=[item.cause for item, _, _ in lines],
+        sources=[item.sources for item, _, _ in lines],
+        funds=[funds for _, funds, _ in lines],
+        cents=[legs for _, _, legs in lines],
+        traces=[item.trace for item, _, _ in lines] if any(item.trace for item, _, _ in lines) else None,
+    )
+    work.emit(
+        lane,
+        TRADES_INSTRUCTED.name,
+        key=None,
+        ce_type=INSTRUCTED,
+        ce_id=f"allocation/{lane}/{first.trade_date.isoformat()}/{first.cause}",
+        value=msgspec.json.encode(batch),
+        recorded_at=first.recorded_at,
+    )
+
+
+# -- requests --------------------------------------------------------------------------------------------------------
+
+
+class Answered:
+    """Collects a batch's rows."""
+
+    def __init__(self) -> None:
+        self.elections: list[tuple[Any, ...]] = []
+        self.identities: list[tuple[Any, ...]] = []
+        self.held: list[tuple[Any, ...]] = []
+        self.versions: dict[tuple[str, str], int] = {}
+
+
+async def change_elections(work: Work, items: list[PublicRecord]) -> None:
+    """Keep elections with their history; one received for D governs money of dates after D."""
+    buckets = [bucket_of(item.key) for item in items]
+    rows = await work.connection.fetch(store.FIND_IDENTITIES, buckets, [UUID(item.identity) for item in items])
+    known = {row[0].bytes: (row[1].bytes, row[2].decode()) for row in rows}
+    answered = await _versions(work, items)
+    for item, bucket in zip(items, buckets, strict=True):
+        if work.guards.identity.known(known, item.identity):
+            _answer_known(work, item, known[item.identity])
+            continue
+        status = _decide(work, answered, item, bucket)
+        known[item.identity] = (item.body_hash, status)
+        identity = UUID(item.identity)
+        answered.identities.append((bucket, identity, UUID(item.body_hash), item.trade_date, 0, status.encode()))
+        work.count(item.lane, item.topic, item.trade_date, "held" if status == "h" else "decided")
+    await _save(work, answered)
+
+
+async def _versions(work: Work, items: list[PublicRecord]) -> Answered:
+    answered = Answered()
+    for row in await work.connection.fetch(store.LAST_VERSIONS, list({item.key for item in items})):
+        answered.versions[row["participant_id"], row["plan_id"]] = row["version"]
+    return answered
+
+
+def _answer_known(work: Work, item: PublicRecord, known: tuple[bytes, str]) -> None:
+    place = f"{item.identity.hex()}:{item.topic}:{item.lane}:{item.offset}"
+    if known[0] != item.body_hash:
+        work.count(item.lane, item.topic, item.trade_date, "mismatches")
+        _say(work, item, "rejected", place, "IDEMPOTENCY_MISMATCH", original=item.identity.hex())
+    else:
+        work.count(item.lane, item.topic, item.trade_date, "duplicates")
+        _say(work, item, "duplicate", place, None, original=item.identity.hex())
+
+
+def _decide(work: Work, answered: Answered, item: PublicRecord, bucket: int, *, closing: bool = False) -> str:
+    """Accept, reject or hold one election; returns the status letter."""
+    event = ElectionChanged.model_validate(item.body)
+    try:
+        if event.model_id is not None:
+            raise elections.InvalidElection("model portfolios are not offered")
+        parts = elections.election_parts(event)
+    except elections.InvalidElection as invalid:
+        _say(work, item, "rejected", item.identity.hex(), "INVALID_ELECTION", str(invalid))
+        return "r"
+    unknown = sorted(fund for fund in elections.funds_named(parts) if work.facts.get(FUNDS.name, fund, item.trade_date) is None)
+    if unknown and closing:
+        _say(work, item, "rejected", item.identity.hex(), "UNKNOWN_FUND", ", ".join(unknown))
+        return "r"
+    if unknown:
+        frozen = msgspec.msgpack.encode(item)
+        answered.held.append(
+            (item.lane, work.next_entry(item.lane), item.trade_date, work.at(item.lane, item.recorded_at), frozen)
+        )
+        _say(work, item, "held", f"{item.identity.hex()}:held", "UNKNOWN_FUND", ", ".join(unknown))
+        return "h"
+    pair = (event.participant_id, event.plan_id)
+    version = answered.versions[pair] = answered.versions.get(pair, 0) + 1
+    answered.elections.append(
+        (
+            *pair, version, bucket, item.lane, item.trade_date, day_after(item.trade_date),
+            work.at(item.lane, item.recorded_at), UUID(item.identity), orjson.dumps(parts).decode(),
+        )
+    )  # fmt: skip
+    _say(work, item, "accepted", item.identity.hex(), None)
+    return "a"
+
+
+async def refuse_request(work: Work, items: list[PublicRecord]) -> None:
+    """Requests of kinds that later releases bring are refused with a code, never swallowed."""
+    for item in items:
+        work.count(item.lane, item.topic, item.trade_date, "decided")
+        place = f"{item.identity.hex()}:{item.topic}:{item.lane}:{item.offset}"
+        _say(work, item, "rejected", place, "NOT_SUPPORTED_YET", item.ce_type)
+
+
+async def settle_held(work: Work, lane: int, day: date) -> None:
+    """The date ends: held elections whose fund came are accepted, the others rejected."""
+    rows = await work.connection.fetch(store.SELECT_HELD, lane)
+    items = [msgspec.msgpack.decode(row["item"], type=PublicRecord) for row in rows]
+    answered = await _versions(work, items)
+    done = []
+    for row, item in zip(rows, items, strict=True):
+        item.trade_date = row["trade_date"]
+        if item.trade_date > day:
+            continue
+        bucket = bucket_of(item.key)
+        status = _decide(work, answered, item, bucket, closing=True)
+        work.count(lane, item.topic, item.trade_date, "held", -1)
+        work.count(lane, item.topic, item.trade_date, "decided")
+        await work.connection.execute(store.UPDATE_IDENTITY, bucket, UUID(item.identity), status.encode())
+        done.append(row["entry"])
+    await _save(work, answered)
+    await work.connection.execute(store.DELETE_HELD, lane, done)
+
+
+async def _save(work: Work, answered: Answered) -> None:
+    await store.copy(work.connection, "elections", store.ELECTION_COLUMNS, answered.elections)
+    await store.copy(work.connection, "identities", store.IDENTITY_COLUMNS, answered.identities)
+    await store.copy(work.connection, "held_requests", store.HELD_COLUMNS, answered.held)
+
+
+def _say(
+    work: Work, item: PublicRecord, status: str, receipt_id: str, code: str | None, detail: str = "",
+    original: str | None = None,
+) -> None:  # fmt: skip
+    decided_at = work.at(item.lane, item.recorded_at)
+    body: dict[str, Any] = {
+        "request": {"source": item.ce_source, "id": item.ce_id},
+        "status": status,
+        "codes": [_code(code, detail)] if code else [],
+        "decided_at": decided_at.isoformat(),
+        "effective_after": item.trade_date.isoformat(),
+    }
+    if original is not None:
+        body["original_receipt_id"] = original
+    work.emit(
+        item.lane,
+        PARTICIPANT_RECEIPTS.name,
+        key=item.key.encode(),
+        ce_type=RECEIPT,
+        ce_id=receipt_id,
+        value=orjson.dumps(body),
+        recorded_at=decided_at,
+        trace=item.trace,
+    )
+
+
+def _code(name: str, detail: str) -> dict[str, str]:
+    known = CODES[name]
+    message = f"{known.sentence} ({detail})" if detail else known.sentence
+    return {"code": name, "severity": known.severity, "message": message}
+
+
+async def answer_malformed(work: Work, broken: Malformed) -> None:
+    """A request that says who sent it is answered, although nothing else of it could be read."""
+    record = broken.record
+    name = broken.code if broken.code in ("UNKNOWN_EVENT_TYPE", "NEWER_VERSION", "KEY_MISMATCH") else "MALFORMED"
+    decided_at = work.at(record.lane, record.recorded_at)
+    body = {
+        "request": {"source": broken.ce_source, "id": broken.ce_id},
+        "status": "rejected",
+        "codes": [_code(name, broken.detail)],
+        "decided_at": decided_at.isoformat(),
+    }
+    topic, partition, offset = record.origin
+    work.emit(
+        record.lane, PARTICIPANT_RECEIPTS.name, key=record.key, ce_type=RECEIPT,
+        ce_id=derived_id("malformed", topic, str(partition), str(offset)), value=orjson.dumps(body), recorded_at=decided_at,
+    )  # fmt: skip

@@ -1,0 +1,65 @@
+"""Wiring: which event goes to which handler. The app id is the consumer group: never rename it casually."""
+
+from __future__ import annotations
+
+from services.contribution import closing, handlers, pages, receipts, store
+from services.contribution.items import LineItem, explode_line
+from shared.events import payroll, plan
+from shared.events.census import Census
+from shared.events.limits import LimitsFact
+from shared.events.topics import (
+    CONTRIBUTIONS_RELEASED,
+    CONTRIBUTIONS_REROUTED,
+    LIMITS,
+    PARTICIPANT_CENSUS,
+    PAYROLL_CONTRIBUTIONS,
+    PAYROLL_RUNS,
+    PLANS,
+)
+from shared.runtime.definition import Cycle, FactTopic, Input, Kind, Rerouting, Service
+from shared.runtime.publicevents import explode_model
+from shared.runtime.records import PublicRecord
+from shared.runtime.worker import worker_app
+
+LINE = Kind(payroll.Contribution.ce_type, explode_line, handlers.accept_lines, LineItem)
+CENSUS = Kind(Census.ce_type, explode_model(Census), handlers.note_census, PublicRecord)
+RUN_EVENTS = (payroll.PayrollOpened, payroll.PayrollClosed, payroll.PayrollFunded, payroll.PayrollReturned)
+
+SERVICE = Service(
+    name="contribution",
+    inputs=(
+        Input(PAYROLL_CONTRIBUTIONS, (LINE,), malformed=receipts.answer_malformed),
+        Input(PARTICIPANT_CENSUS, (CENSUS,)),
+        Input(
+            CONTRIBUTIONS_REROUTED, (LINE, CENSUS), internal=True, all_to_all=True, malformed=receipts.answer_malformed
+        ),
+    ),
+    facts=(
+        FactTopic(PLANS, {plan.PlanFact.ce_type: plan.PlanFact}, key=lambda fact: fact.plan_id, build=handlers.PlanTerms),
+        FactTopic(LIMITS, {LimitsFact.ce_type: LimitsFact}, key=lambda fact: str(fact.year)),
+        FactTopic(
+            PAYROLL_RUNS,
+            {model.ce_type: model for model in RUN_EVENTS},
+            key=lambda fact: fact.payroll_id,
+            store=store.store_run_facts,
+            gates_money=False,
+        ),
+    ),
+    cycles=(
+        Cycle(
+            "day",
+            inputs=(PAYROLL_CONTRIBUTIONS.name, PARTICIPANT_CENSUS.name, CONTRIBUTIONS_REROUTED.name),
+            facts=(PLANS.name, LIMITS.name, PAYROLL_RUNS.name),
+            read=closing.read_date,
+            decide=closing.decide_runs,
+            close=closing.close_date,
+            outputs=(CONTRIBUTIONS_RELEASED,),
+        ),
+    ),
+    tasks={"release": closing.release_lines, "post_cash": closing.post_cash},
+    rerouting=Rerouting(CONTRIBUTIONS_REROUTED, (PAYROLL_CONTRIBUTIONS.name, PARTICIPANT_CENSUS.name)),
+    before_beats=handlers.free_if_facts_changed,
+    genesis_tables=("journal", "held_lines"),
+    on_claim=handlers.on_claim,
+)
+app = worker_app(SERVICE, pages.PAGES)

@@ -1,0 +1,179 @@
+"""How a date ends here: the last held names are rejected, runs are added up, the builder says which may trade."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from services.contribution import store
+from services.contribution.handlers import RULE_SET, free_held
+from services.contribution.rules import runs
+from shared.events.packed import ReleasedBatch
+from shared.events.topics import CONTRIBUTIONS_RELEASED, PLANS
+from shared.runtime.work import Task, Work
+from shared.values.identity import identity_of
+
+LINES_PER_SLICE = 4_000
+LINES_PER_RECORD = 500
+RELEASED = "nestwork.contributions.released.v1"
+
+
+async def read_date(work: Work, lane: int, day: date) -> bool:
+    """Reject what still names the unknown, then add up the lane's share of each run."""
+    await free_held(work, lane, closing=day)
+    await work.connection.execute(store.ADD_UP_RUNS, day, lane)
+    return True
+
+
+async def decide_runs(work: Work, day: date) -> bool:
+    """Over undecided lines and unused cash below the cut: which runs trade on ``day``, and which wait (and why)."""
+    connection = work.connection
+    open_runs = [runs.OpenRun(row["plan_id"], row["payroll_id"], row["accepted"])
+                 for row in await connection.fetch(store.UNRELEASED_RUNS, day)]  # fmt: skip
+    payrolls = sorted({run.payroll_id for run in open_runs})
+    cash = {row["payroll_id"]: row["unused"] for row in await connection.fetch(store.UNUSED_CASH, payrolls, day)}
+    mismatched = await _mismatched(work, payrolls, day)
+    plans = {run.plan_id: work.facts.get(PLANS.name, run.plan_id, day) for run in open_runs}
+    on_file = frozenset(plan_id for plan_id, plan in plans.items() if plan is not None and plan.trade_on == "file")
+    releases, waits = runs.decide_releases(open_runs, cash, on_file, mismatched)
+    if releases:
+        columns = list(zip(*((day, r.plan_id, r.payroll_id, r.cents, r.cash_used) for r in releases), strict=True))
+        await connection.execute(store.INSERT_RELEASES, *map(list, columns))
+        await connection.execute(
+            store.MARK_RELEASED, day, [r.plan_id for r in releases], [r.payroll_id for r in releases]
+        )
+        for lane in range(work.partitions):
+            work.add_task(lane, "day", day, "release", {}, work.now(0))
+    await connection.execute(store.CLEAR_WAITS)
+    if waits:
+        columns = list(zip(*((w.plan_id, w.payroll_id, day, w.code, w.short_by) for w in waits), strict=True))
+        await connection.execute(store.INSERT_WAITS, *map(list, columns))
+    await _post_cash(work, day, releases)
+    return True
+
+
+async def _mismatched(work: Work, payrolls: list[str], day: date) -> frozenset[tuple[str, str]]:
+    """Runs whose closing totals differ from what was submitted so far."""
+    controls = {row["payroll_id"]: row for row in await work.connection.fetch(store.CLOSED_CONTROLS, payrolls, day)}
+    if not controls:
+        return frozenset()
+    differing = set()
+    for row in await work.connection.fetch(store.RUN_TOTALS, list(controls), day):
+        said = controls[row["payroll_id"]]
+        pairs = (("line_count", "lines"), ("cents_total", "submitted"), ("hash_total", "hash_total"))
+        if any(said[control] is not None and said[control] != row[total] for control, total in pairs):
+            differing.add((row["plan_id"], row["payroll_id"]))
+    return frozenset(differing)
+
+
+async def _post_cash(work: Work, day: date, releases: list[runs.Release]) -> None:
+    """Ask the plans' own lanes to post what came in and what was used."""
+    by_lane: dict[int, list[Any]] = {}
+    rows = await work.connection.fetch(store.UNPOSTED_FUNDINGS, day)
+    for row in rows:
+        lane = store.plan_lane(row["plan_id"], work.partitions)
+        by_lane.setdefault(lane, []).append(["funding", row["plan_id"], row["payroll_id"], row["cents"], row["cause"]])
+    for release in releases:
+        if release.cash_used:
+            lane = store.plan_lane(release.plan_id, work.partitions)
+            cause = f"release/{day.isoformat()}"
+            by_lane.setdefault(lane, []).append(
+                ["funding_used", release.plan_id, release.payroll_id, release.cash_used, cause]
+            )
+    await work.connection.execute(store.MARK_POSTED, day, [row["version"] for row in rows])
+    for lane, postings in sorted(by_lane.items()):
+        work.add_task(lane, "day", day, "post_cash", postings, work.now(0))
+
+
+ACCOUNTS = {"funding": ["plan_bank", "run_cash"], "funding_used": ["run_cash", "run_traded"]}
+
+
+async def post_cash(work: Work, task: Task) -> None:
+    """Post plan-level cash in the plan's own lane."""
+    rows = []
+    for kind, plan_id, payroll_id, cents, cause in task.body:
+        number = work.next_entry(task.lane)
+        rows.append(
+            store.entry(
+                task.trade_date, task.lane, number, task.recorded_at, kind, plan_id, identity_of(plan_id, payroll_id, cause),
+                ACCOUNTS[kind], [-cents, cents], payroll_id, RULE_SET,
+            )
+        )  # fmt: skip
+    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, rows)
+
+
+async def release_lines(work: Work, task: Task) -> list[Any] | None:
+    """Send one slice of the released lines on to allocation; the position is (date, entry)."""
+    day, lane = task.trade_date, task.lane
+    if task.position is None:
+        await _post_release(work, task)
+    dates = [row["trade_date"] for row in await work.connection.fetch(store.RELEASED_DATES, day, lane)]
+    position = task.position or [dates[0].isoformat() if dates else "", 0]
+    for dated in dates:
+        if dated.isoformat() < position[0]:
+            continue
+        after = position[1] if dated.isoformat() == position[0] else 0
+        rows = await work.connection.fetch(store.RELEASED_LINES, dated, lane, after, day, LINES_PER_SLICE)
+        if rows:
+            _emit_released(work, task, rows)
+            return [dated.isoformat(), rows[-1]["entry"]]
+    return None
+
+
+async def _post_release(work: Work, task: Task) -> None:
+    rows = []
+    for part in await work.connection.fetch(store.RELEASED_PARTS, task.trade_date, task.lane):
+        number = work.next_entry(task.lane)
+        cause = identity_of(part["plan_id"], part["payroll_id"], f"release/{part['trade_date']}/{task.trade_date}")
+        rows.append(
+            store.entry(
+                task.trade_date, task.lane, number, task.recorded_at, "release", part["plan_id"], cause,
+                ["accepted", "released"], [-part["accepted"], part["accepted"]], part["payroll_id"], RULE_SET,
+            )
+        )  # fmt: skip
+    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, rows)
+
+
+def _emit_released(work: Work, task: Task, rows: list[Any]) -> None:
+    """Column-wise records of a few hundred lines each; a line with nothing accepted has nothing to trade."""
+    rows = [row for row in rows if len(row["accounts"]) > 1]
+    for start in range(0, len(rows), LINES_PER_RECORD):
+        part = rows[start : start + LINES_PER_RECORD]
+        batch = ReleasedBatch(
+            trade_date=task.trade_date.isoformat(),
+            rule_set=RULE_SET,
+            plan_ids=[row["plan_id"] for row in part],
+            payroll_ids=[row["payroll_id"] for row in part],
+            participants=[row["participant_id"] for row in part],
+            buckets=[row["bucket"] for row in part],
+            causes=[row["cause"].hex for row in part],
+            sources=[row["accounts"][:-1] for row in part],
+            cents=[row["amounts"][:-1] for row in part],
+            traces=[row["trace"] for row in part] if any(row["trace"] for row in part) else None,
+        )
+        work.emit(
+            task.lane,
+            CONTRIBUTIONS_RELEASED.name,
+            key=None,
+            ce_type=RELEASED,
+            ce_id=f"contribution/{task.lane}/{task.trade_date.isoformat()}/{part[0]['cause'].hex}",
+            value=msgspec.json.encode(batch),
+            recorded_at=task.recorded_at,
+        )
+
+
+async def close_date(work: Work, lane: int, day: date) -> dict[str, Any]:
+    """This lane's control totals for the marker."""
+    connection = work.connection
+    totals = dict(await connection.fetchrow(store.LANE_TOTALS, day, lane))
+    totals |= dict(await connection.fetchrow(store.LANE_RELEASED, day, lane))
+    totals["open"] = await connection.fetchval(store.LANE_OPEN, lane, day)
+    held = await connection.fetchrow(store.LANE_HELD, lane)
+    parked = await connection.fetchrow(store.LANE_PARKED, lane)
+    totals |= {"held": held["lines"], "held_cents": held["cents"], "parked_cents": parked["cents"]}
+    if lane == 0:
+        cash = await connection.fetch(store.PLAN_CASH, day)
+        totals["plan_cash"] = {row["plan_id"]: row["cents"] for row in cash}
+    return totals

@@ -1,0 +1,121 @@
+"""What this service answers: one final receipt per request, with stable ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from services.contribution.items import LineItem
+from services.contribution.rules.intake import Decision
+from services.contribution.store import Known
+from shared.events.codes import CODES
+from shared.events.topics import PAYROLL_RECEIPTS
+from shared.runtime.records import Malformed
+from shared.runtime.work import Work
+from shared.values.identity import derived_id
+
+RECEIPT = "nestwork.payroll.receipt.v1"
+STATUS = {"a": "accepted", "p": "partially_accepted", "r": "rejected", "h": "held"}
+LETTER = {status: letter for letter, status in STATUS.items()}
+
+
+def code(name: str, source: str | None = None, cents: int | None = None, message: str | None = None) -> dict[str, Any]:
+    """One entry of a receipt's ``codes``, with the registry's severity and sentence."""
+    known = CODES[name]
+    answer: dict[str, Any] = {"code": name, "severity": known.severity, "message": message or known.sentence}
+    if source is not None:
+        answer["source"] = source
+    if cents is not None:
+        answer["cents"] = cents
+    return answer
+
+
+def _say(
+    work: Work, item: LineItem, status: str, receipt_id: str, *, accepted: int = 0, rejected: int = 0,
+    credited: list[dict[str, Any]] | None = None, codes: list[dict[str, Any]] | None = None, original: str | None = None,
+) -> None:  # fmt: skip
+    decided_at = work.at(item.lane, item.recorded_at)
+    body: dict[str, Any] = {
+        "request": {"source": item.ce_source, "id": item.ce_id},
+        "payroll_id": item.line.payroll_id,
+        "status": status,
+        "accepted_cents": accepted,
+        "rejected_cents": rejected,
+        "credited": credited or [],
+        "codes": codes or [],
+        "decided_at": decided_at.isoformat(),
+        "trade_date": item.trade_date.isoformat(),
+    }
+    if original is not None:
+        body["original_receipt_id"] = original
+    work.emit(
+        item.lane,
+        PAYROLL_RECEIPTS.name,
+        key=item.key.encode(),
+        ce_type=RECEIPT,
+        ce_id=receipt_id,
+        value=orjson.dumps(body),
+        recorded_at=decided_at,
+        trace=item.trace,
+    )
+
+
+def say_final(work: Work, item: LineItem, status: str, decision: Decision) -> None:
+    """The final receipt: what was recorded and what was cut, each cut with its code."""
+    codes = [code(name, source, cents) for source, cents, name in decision.cuts]
+    codes += [code("MISSPELT_FIELD", message=f"{name} is not a field of this event") for name in item.line.misspelt]
+    _say(
+        work, item, status, item.receipt_id, accepted=decision.accepted_cents, rejected=decision.rejected_cents,
+        credited=[{"source": source, "cents": cents} for source, cents in decision.accepted], codes=codes,
+    )  # fmt: skip
+
+
+def say_held(work: Work, item: LineItem, name: str) -> None:
+    """Not final: the line waits for something that is named."""
+    _say(work, item, "held", f"{item.receipt_id}:held", codes=[code(name)])
+
+
+def say_known(work: Work, item: LineItem, known: Known) -> None:
+    """A resend gets the first decision again; the same id with another body is refused."""
+    place = f"{item.receipt_id}:{item.topic}:{item.lane}:{item.offset}"
+    if known.body_hash != item.body_hash:
+        _say(
+            work, item, "rejected", place, rejected=item.cents, codes=[code("IDEMPOTENCY_MISMATCH")],
+            original=item.receipt_id,
+        )  # fmt: skip
+        return
+    codes = [code("WAITING_FOR_EARLIER_LINE", message="the first of these is held")] if known.status == "h" else []
+    _say(
+        work, item, "duplicate", place, accepted=known.accepted, rejected=known.rejected, codes=codes,
+        original=item.receipt_id,
+    )  # fmt: skip
+
+
+async def answer_malformed(work: Work, broken: Malformed) -> None:
+    """A record that says who sent it is answered, although nothing else of it could be read."""
+    record = broken.record
+    name = broken.code if broken.code in ("UNKNOWN_EVENT_TYPE", "NEWER_VERSION", "TOO_MANY_SOURCES") else "MALFORMED"
+    decided_at = work.at(record.lane, record.recorded_at)
+    body = {
+        "request": {"source": broken.ce_source, "id": broken.ce_id},
+        "payroll_id": None,
+        "status": "rejected",
+        "accepted_cents": 0,
+        "rejected_cents": 0,
+        "credited": [],
+        "codes": [code(name, message=f"{CODES[name].sentence} ({broken.detail})")],
+        "decided_at": decided_at.isoformat(),
+        "trade_date": record.trade_date.isoformat(),
+    }
+    topic, partition, offset = record.origin
+    work.emit(
+        record.lane,
+        PAYROLL_RECEIPTS.name,
+        key=record.key,
+        ce_type=RECEIPT,
+        ce_id=derived_id("malformed", topic, str(partition), str(offset)),
+        value=orjson.dumps(body),
+        recorded_at=decided_at,
+        trace=record.trace(),
+    )

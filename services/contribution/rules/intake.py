@@ -1,0 +1,168 @@
+"""Is this a payroll line, and what does the plan take of it? Limits and match come after (see the other rules)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from shared.events.sources import SOURCES
+from shared.values.invariants import invariant
+
+AMOUNTS_MAX = 64
+ID_CHARACTERS_MAX = 128
+CENTS_MAX = 10**13
+"""A hundred billion dollars on one line is a unit mistake, not a deferral."""
+
+MONEY_FIELDS = ("compensation_cents", "amounts", "ytd", "hours")
+
+
+class Line(msgspec.Struct, gc=False):
+    """What a payroll line says, checked for shape only. Cents are integers and may be negative here."""
+
+    plan_id: str
+    participant_id: str
+    payroll_id: str
+    pay_date: date
+    compensation: int
+    amounts: list[tuple[str, int]]
+    misspelt: list[str]
+
+
+class Broken(Exception):
+    """The body is not a payroll line; the text says where."""
+
+    def __init__(self, detail: str, code: str = "WRONG_SHAPE") -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class Decision(msgspec.Struct, gc=False):
+    """What becomes of a line: cents by source that are recorded, and the cuts with their codes."""
+
+    accepted: list[tuple[str, int]]
+    cuts: list[tuple[str, int, str]]
+
+    @property
+    def accepted_cents(self) -> int:
+        """What is recorded."""
+        return sum(cents for _, cents in self.accepted)
+
+    @property
+    def rejected_cents(self) -> int:
+        """What was cut."""
+        return sum(cents for _, cents, _ in self.cuts)
+
+
+def read_line(body: dict[str, Any]) -> Line:
+    """Check a body's shape. Raises ``Broken``; plain Python, since every line passes here."""
+    plan, participant, payroll = body.get("plan_id"), body.get("participant_id"), body.get("payroll_id")
+    for name, value in (("plan_id", plan), ("participant_id", participant), ("payroll_id", payroll)):
+        if type(value) is not str or not 0 < len(value) <= ID_CHARACTERS_MAX:
+            raise Broken(f"{name} must be text of 1 to {ID_CHARACTERS_MAX} characters")
+    compensation = body.get("compensation_cents")
+    if type(compensation) is not int or not 0 <= compensation <= CENTS_MAX:
+        raise Broken("compensation_cents must be a whole number of cents, zero or more")
+    raw = body.get("amounts")
+    if type(raw) is not list:
+        raise Broken("amounts must be a list of {source, cents}")
+    if len(raw) > AMOUNTS_MAX:
+        raise Broken(f"at most {AMOUNTS_MAX} amounts on a line", "TOO_MANY_SOURCES")
+    amounts = [_amount(entry) for entry in raw]
+    if len({source for source, _ in amounts}) != len(amounts):
+        amounts = _merged(amounts)
+    misspelt = [] if body.keys() <= _KNOWN_FIELDS else _misspelt(body)
+    return Line(plan, participant, payroll, _pay_date(body.get("pay_date")), compensation, amounts, misspelt)  # type: ignore[arg-type]
+
+
+def _amount(entry: Any) -> tuple[str, int]:
+    if type(entry) is not dict:
+        raise Broken("each amount is an object with source and cents")
+    source, cents = entry.get("source"), entry.get("cents")
+    if type(source) is not str or not 0 < len(source) <= ID_CHARACTERS_MAX:
+        raise Broken("each amount names its source")
+    if type(cents) is not int or not -CENTS_MAX <= cents <= CENTS_MAX:
+        raise Broken(f"cents of {source} must be a whole number")
+    return source, cents
+
+
+def _merged(amounts: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """A source named twice on a line means the sum."""
+    total: dict[str, int] = {}
+    for source, cents in amounts:
+        total[source] = total.get(source, 0) + cents
+    return list(total.items())
+
+
+_DATES: dict[str, date] = {}
+
+
+def _pay_date(text: Any) -> date:
+    known = _DATES.get(text) if type(text) is str else None
+    if known is not None:
+        return known
+    try:
+        parsed = date.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise Broken("pay_date must be an ISO date") from None
+    if not 2000 <= parsed.year <= 2100 or len(text) != len("2026-11-20"):
+        raise Broken("pay_date must be an ISO date of this century")
+    if len(_DATES) < 10_000:
+        _DATES[text] = parsed
+    return parsed
+
+
+_KNOWN_FIELDS = frozenset(
+    {"plan_id", "participant_id", "payroll_id", "pay_date", "compensation_cents", "hours", "amounts", "ytd", "line_no"}
+)
+
+
+def _misspelt(body: dict[str, Any]) -> list[str]:
+    """Unknown fields that look like a money field: a typo there must not be ignored in silence."""
+    return sorted(
+        name
+        for name in body.keys() - _KNOWN_FIELDS
+        if name.startswith(("amount", "comp", "cents")) or name.endswith("_cents")
+    )
+
+
+def requested_cents(line: Line) -> int:
+    """What the line asks for; a line with a negative amount asks for its positive ones."""
+    return sum(cents for _, cents in line.amounts if cents > 0)
+
+
+def has_negative(line: Line) -> bool:
+    """A negative amount rejects the line: money is taken back by a reversal, which names what it reverses."""
+    return any(cents < 0 for _, cents in line.amounts)
+
+
+def reject_all(line: Line, code: str) -> Decision:
+    """Cut every cent of a line for one reason."""
+    return Decision([], [(source, cents, code) for source, cents in line.amounts if cents > 0])
+
+
+def decide(line: Line, plan_sources: frozenset[str]) -> Decision:
+    """What the plan takes: a source it lacks is cut alone (``RULES.md``: order of decisions). Zero cents leave no trace."""
+    accepted: list[tuple[str, int]] = []
+    cuts: list[tuple[str, int, str]] = []
+    for source, cents in line.amounts:
+        if source in plan_sources and source in SOURCES:
+            if cents:
+                accepted.append((source, cents))
+        elif source in SOURCES:
+            cuts.append((source, cents, "SOURCE_NOT_IN_PLAN"))
+        else:
+            cuts.append((source, cents, "UNKNOWN_SOURCE"))
+    decision = Decision(accepted, cuts)
+    invariant(
+        decision.accepted_cents + decision.rejected_cents == requested_cents(line), "accepted + rejected = requested"
+    )
+    return decision
+
+
+def status_of(line: Line, decision: Decision) -> str:
+    """accepted, partially_accepted or rejected; a line of all zeros is accepted."""
+    if not decision.cuts:
+        return "accepted"
+    return "partially_accepted" if decision.accepted or not decision.rejected_cents else "rejected"

@@ -1,0 +1,203 @@
+"""Every SQL statement of the contribution service; functions take a connection, return values and never commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+import orjson
+from asyncpg.pgproto.pgproto import UUID
+
+from shared.runtime.clients import Connection
+from shared.runtime.facts import FactRecord
+from shared.values.hashing import bucket_of
+
+FIND_IDENTITIES = """
+SELECT found.identity, found.body_hash, found.status, found.accepted, found.rejected, found.trade_date, found.entry
+FROM unnest($1::smallint[], $2::uuid[]) AS asked(bucket, identity)
+CROSS JOIN LATERAL (SELECT i.identity, i.body_hash, i.status, i.accepted, i.rejected, i.trade_date, i.entry
+                    FROM identities AS i WHERE i.bucket = asked.bucket AND i.identity = asked.identity OFFSET 0) AS found"""
+IDENTITY_COLUMNS = ["bucket", "identity", "body_hash", "trade_date", "entry", "status", "accepted", "rejected"]
+DECIDE_HELD_IDENTITY = """
+UPDATE identities SET status = $3, accepted = $4, rejected = $5, trade_date = $6, entry = $7
+WHERE bucket = $1 AND identity = $2"""
+FIND_PARTICIPANTS = """
+SELECT asked.participant_id, asked.plan_id, p.effective_from
+FROM unnest($1::text[], $2::text[]) AS asked(participant_id, plan_id)
+CROSS JOIN LATERAL (SELECT effective_from FROM participants
+                    WHERE participant_id = asked.participant_id AND plan_id = asked.plan_id
+                    ORDER BY version LIMIT 1) AS p"""
+FIND_CENSUS = """
+SELECT asked.participant_id, asked.plan_id, p.version, p.body
+FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS one(participant_id, plan_id)) AS asked
+CROSS JOIN LATERAL (SELECT version, body FROM participants
+                    WHERE participant_id = asked.participant_id AND plan_id = asked.plan_id
+                    ORDER BY version DESC LIMIT 1) AS p"""
+PARTICIPANT_COLUMNS = [
+    "participant_id", "plan_id", "version", "bucket", "lane", "received_for", "effective_from", "recorded_at", "body",
+]  # fmt: skip
+JOURNAL_COLUMNS = [
+    "trade_date", "lane", "entry", "recorded_at", "kind", "bucket", "plan_id", "participant_id", "cause", "rule_set", "trace",
+    "reverses", "accounts", "amounts", "detail", "payroll_id", "pay_date", "compensation", "requested", "rejected",
+]  # fmt: skip
+HELD_COLUMNS = [
+    "lane", "entry", "trade_date", "plan_id", "participant_id", "payroll_id", "year", "code", "requested", "recorded_at",
+    "item",
+]  # fmt: skip
+SELECT_HELD = "SELECT entry, trade_date, code, item FROM held_lines WHERE lane = $1 ORDER BY entry"
+SELECT_HELD_KEYS = """
+SELECT DISTINCT lane, participant_id, plan_id, year FROM held_lines WHERE lane = ANY($1::int[])"""
+DELETE_HELD = "DELETE FROM held_lines WHERE lane = $1 AND entry = ANY($2::bigint[])"
+ADD_UP_RUNS = """
+INSERT INTO run_parts (trade_date, lane, plan_id, payroll_id, lines, submitted, accepted, rejected, hash_total)
+SELECT trade_date, lane, plan_id, payroll_id, count(*), sum(requested), sum(requested - rejected), sum(rejected),
+       sum((('x' || encode(substring(sha256(convert_to(participant_id, 'UTF8')) FOR 4), 'hex'))::bit(32)::bigint
+            & 4294967295)::numeric) % 10000000000
+FROM journal WHERE trade_date = $1 AND lane = $2 AND kind = 'line' GROUP BY trade_date, lane, plan_id, payroll_id"""
+UNRELEASED_RUNS = """
+SELECT plan_id, payroll_id, sum(accepted)::bigint AS accepted
+FROM run_parts WHERE released_for IS NULL AND trade_date <= $1 GROUP BY plan_id, payroll_id ORDER BY plan_id, payroll_id"""
+RUN_TOTALS = """
+SELECT plan_id, payroll_id, sum(lines)::bigint AS lines, sum(submitted)::bigint AS submitted, sum(hash_total) % 10000000000 AS hash_total
+FROM run_parts WHERE payroll_id = ANY($1::text[]) AND trade_date <= $2 GROUP BY plan_id, payroll_id"""
+RUN_PLANS = """
+SELECT payroll_id, min(plan_id) AS plan_id FROM run_parts WHERE payroll_id = ANY($1::text[]) GROUP BY payroll_id"""
+UNUSED_CASH = """
+SELECT f.payroll_id, f.cash - coalesce(r.used, 0) AS unused
+FROM (SELECT payroll_id, sum(cents)::bigint AS cash FROM fundings
+      WHERE payroll_id = ANY($1::text[]) AND trade_date <= $2 GROUP BY payroll_id) AS f
+LEFT JOIN (SELECT payroll_id, sum(cash_used)::bigint AS used FROM run_releases
+           WHERE payroll_id = ANY($1::text[]) GROUP BY payroll_id) AS r USING (payroll_id)"""
+CLOSED_CONTROLS = """
+SELECT DISTINCT ON (payroll_id) payroll_id, line_count, cents_total, hash_total FROM run_controls
+WHERE kind = 'closed' AND payroll_id = ANY($1::text[]) AND trade_date <= $2 ORDER BY payroll_id, version DESC"""
+INSERT_RELEASES = """
+INSERT INTO run_releases (trade_date, plan_id, payroll_id, cents, cash_used)
+SELECT * FROM unnest($1::date[], $2::text[], $3::text[], $4::bigint[], $5::bigint[])"""
+MARK_RELEASED = """
+UPDATE run_parts SET released_for = $1 FROM unnest($2::text[], $3::text[]) AS run(plan_id, payroll_id)
+WHERE run_parts.plan_id = run.plan_id AND run_parts.payroll_id = run.payroll_id
+  AND run_parts.released_for IS NULL AND run_parts.trade_date <= $1"""
+CLEAR_WAITS = "DELETE FROM run_waits"
+INSERT_WAITS = """
+INSERT INTO run_waits (plan_id, payroll_id, trade_date, code, short_by)
+SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::text[], $5::bigint[])"""
+UNPOSTED_FUNDINGS = """
+SELECT f.version, f.payroll_id, coalesce(f.plan_id, r.plan_id) AS plan_id, f.cents, f.cause, f.recorded_at
+FROM fundings AS f
+LEFT JOIN (SELECT payroll_id, min(plan_id) AS plan_id FROM run_parts GROUP BY payroll_id) AS r USING (payroll_id)
+WHERE f.posted_for IS NULL AND f.trade_date <= $1 AND coalesce(f.plan_id, r.plan_id) IS NOT NULL ORDER BY f.version"""
+MARK_POSTED = "UPDATE fundings SET posted_for = $1 WHERE version = ANY($2::bigint[])"
+RELEASED_PARTS = """
+SELECT plan_id, payroll_id, trade_date, accepted FROM run_parts WHERE released_for = $1 AND lane = $2
+ORDER BY trade_date, plan_id, payroll_id"""
+RELEASED_DATES = "SELECT DISTINCT trade_date FROM run_parts WHERE released_for = $1 AND lane = $2 ORDER BY trade_date"
+RELEASED_LINES = """
+SELECT j.entry, j.plan_id, j.payroll_id, j.participant_id, j.bucket, j.cause, j.accounts, j.amounts, j.trace
+FROM journal AS j JOIN run_parts AS r USING (trade_date, lane, plan_id, payroll_id)
+WHERE j.trade_date = $1 AND j.lane = $2 AND j.entry > $3 AND j.kind = 'line' AND r.released_for = $4
+ORDER BY j.entry LIMIT $5"""
+INSERT_FUNDINGS = """
+INSERT INTO fundings (version, payroll_id, plan_id, cents, reference, received_on, trade_date, recorded_at, cause)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::date[], $7::date[],
+                     $8::timestamptz[], $9::text[])"""
+INSERT_CONTROLS = """
+INSERT INTO run_controls (payroll_id, kind, version, line_count, cents_total, hash_total, body, trade_date)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::numeric[], $7::jsonb[], $8::date[])"""
+LANE_TOTALS = """
+SELECT coalesce(sum(lines), 0)::bigint AS lines, coalesce(sum(submitted), 0)::bigint AS submitted,
+       coalesce(sum(accepted), 0)::bigint AS accepted, coalesce(sum(rejected), 0)::bigint AS rejected
+FROM run_parts WHERE trade_date = $1 AND lane = $2"""
+LANE_RELEASED = """
+SELECT coalesce(sum(accepted), 0)::bigint AS released FROM run_parts WHERE released_for = $1 AND lane = $2"""
+LANE_OPEN = """
+SELECT coalesce(sum(accepted), 0)::bigint FROM run_parts WHERE lane = $1 AND trade_date <= $2
+  AND (released_for IS NULL OR released_for > $2)"""
+LANE_HELD = "SELECT count(*) AS lines, coalesce(sum(requested), 0)::bigint AS cents FROM held_lines WHERE lane = $1"
+LANE_PARKED = "SELECT count(*) AS items, coalesce(sum(cents), 0)::bigint AS cents FROM parked WHERE lane = $1"
+PLAN_CASH = """
+SELECT plan_id, sum(unused)::bigint AS cents FROM (
+    SELECT plan_id, payroll_id, greatest(sum(cents), 0) AS unused FROM (
+        SELECT coalesce(f.plan_id, r.plan_id) AS plan_id, f.payroll_id, f.cents FROM fundings AS f
+        LEFT JOIN (SELECT payroll_id, min(plan_id) AS plan_id FROM run_parts GROUP BY payroll_id) AS r USING (payroll_id)
+        WHERE f.trade_date <= $1
+        UNION ALL SELECT plan_id, payroll_id, -cash_used FROM run_releases WHERE trade_date <= $1) AS flow
+    WHERE plan_id IS NOT NULL GROUP BY plan_id, payroll_id) AS run
+GROUP BY plan_id HAVING sum(unused) > 0 ORDER BY plan_id"""
+
+
+class Known(NamedTuple):
+    """An identity that was seen before, with its decision."""
+
+    body_hash: bytes
+    status: str
+    accepted: int
+    rejected: int
+    trade_date: date
+    entry: int
+
+
+async def find_identities(connection: Connection, buckets: list[int], identities: list[bytes]) -> dict[bytes, Known]:
+    """Those of ``identities`` that were decided or held before."""
+    rows = await connection.fetch(FIND_IDENTITIES, buckets, [UUID(identity) for identity in identities])
+    return {
+        row[0].bytes: Known(row[1].bytes, row[2].decode(), row[3], row[4], row[5], row[6]) for row in rows
+    }
+
+
+async def find_participants(connection: Connection, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], date]:
+    """Since when each (participant, plan) is known; unknown ones are missing."""
+    pairs = list(set(asked))
+    rows = await connection.fetch(FIND_PARTICIPANTS, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+async def find_census(connection: Connection, asked: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, Any]]:
+    """The newest census fact of each (participant, plan): version and body."""
+    rows = await connection.fetch(FIND_CENSUS, [pair[0] for pair in asked], [pair[1] for pair in asked])
+    return {(row[0], row[1]): (row[2], orjson.loads(row[3])) for row in rows}
+
+
+async def copy(connection: Connection, table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+    """Write rows by COPY."""
+    if rows:
+        await connection.copy_records_to_table(table, records=rows, columns=columns)
+
+
+async def store_run_facts(connection: Connection, facts: list[FactRecord]) -> None:
+    """Opened, closed, funded and returned runs."""
+    money, controls = [], []
+    for fact in facts:
+        body = fact.body
+        if fact.ce_type.endswith((".funded.v1", ".returned.v1")):
+            sign = 1 if fact.ce_type.endswith(".funded.v1") else -1
+            money.append(
+                (fact.version, body.payroll_id, body.plan_id, sign * body.cents, body.reference, body.received_on,
+                 fact.received_for, fact.recorded_at, fact.cause)
+            )  # fmt: skip
+        else:
+            kind = "closed" if fact.ce_type.endswith(".closed.v1") else "opened"
+            text = orjson.dumps(body.model_dump(mode="json")).decode()
+            counts = [getattr(body, name, None) for name in ("line_count", "cents_total", "hash_total")]
+            controls.append((body.payroll_id, kind, fact.version, *counts, text, fact.received_for))
+    if money:
+        await connection.execute(INSERT_FUNDINGS, *map(list, zip(*money, strict=True)))
+    if controls:
+        await connection.execute(INSERT_CONTROLS, *map(list, zip(*controls, strict=True)))
+
+
+def plan_lane(plan_id: str, partitions: int) -> int:
+    """The lane that posts a plan's own money."""
+    return bucket_of(plan_id) % partitions
+
+
+def entry(
+    day: date, lane: int, number: int, recorded_at: datetime, kind: str, plan_id: str, cause: bytes, accounts: list[str],
+    amounts: list[int], payroll_id: str, rule_set: str,
+) -> tuple[Any, ...]:  # fmt: skip
+    """A journal row of plan-level money."""
+    return (
+        day, lane, number, recorded_at, kind, bucket_of(plan_id), plan_id, None, UUID(cause), rule_set, None, None,
+        accounts, amounts, None, payroll_id, None, None, None, None,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""What services and the outside world say to each other: topics, event bodies, reason codes. Data only."""

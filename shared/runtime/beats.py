@@ -1,0 +1,260 @@
+"""The day cycle: every service closes a date in three beats - read (per lane), decided (builder), closed (per lane)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+import orjson
+
+from shared.runtime import metrics
+from shared.runtime.definition import Cycle, Service
+from shared.runtime.lanes import CycleState, Lane
+from shared.runtime.logs import get_logger
+from shared.runtime.records import LANE_CLOSED
+from shared.runtime.work import Task, Work
+from shared.values.invariants import invariant
+from shared.values.trading_days import GENESIS, next_trading_day
+
+log = get_logger(__name__)
+BUILDER_LANE = 0
+FORWARD = "forward"
+TASK_SLICES_PER_BEAT = 8
+
+INSERT_READ = "INSERT INTO lane_days (lane, cycle, trade_date, read_at) VALUES ($1, $2, $3, $4)"
+COUNT_READ = "SELECT count(*) FROM lane_days WHERE cycle = $1 AND trade_date = $2"
+SELECT_FIRST_READ = "SELECT min(trade_date) FROM lane_days WHERE cycle = $1"
+SELECT_LAST_DECIDED = "SELECT max(trade_date) FROM decided_days WHERE cycle = $1"
+INSERT_DECIDED = "INSERT INTO decided_days (cycle, trade_date, decided_at) VALUES ($1, $2, $3)"
+COUNT_TASKS = "SELECT count(*) FROM tasks WHERE lane = $1 AND cycle = $2 AND trade_date <= $3"
+UPDATE_CLOSED = """
+UPDATE lane_days SET closed_at = $4, totals = $5 WHERE lane = $1 AND cycle = $2 AND trade_date = $3"""
+SELECT_TASKS = """
+SELECT task, lane, cycle, trade_date, kind, body, position, recorded_at FROM tasks WHERE lane = ANY($1::int[])
+ORDER BY task LIMIT 64"""
+DELETE_TASK = "DELETE FROM tasks WHERE task = $1"
+MOVE_TASK = "UPDATE tasks SET position = $2 WHERE task = $1"
+SELECT_COUNTS = "SELECT topic, outcome, records FROM input_counts WHERE lane = $1 AND trade_date = $2"
+SELECT_UPSTREAM = "SELECT topic, totals FROM upstream_totals WHERE lane = $1 AND trade_date = $2"
+
+
+class Beats:
+    """Moves the day cycles of the owned lanes forward as far as they can go now."""
+
+    def __init__(self, service: Service, partitions: int) -> None:
+        self.service, self.partitions = service, partitions
+        self.decided: dict[str, date | None] = {}
+
+    async def step(self, work: Work, lanes: dict[int, Lane]) -> bool:
+        """One round over tasks, decisions, readings and closings; true when anything was done."""
+        for cycle in self.service.cycles:
+            self.decided[cycle.name] = await work.connection.fetchval(SELECT_LAST_DECIDED, cycle.name)
+        done = await self.service.before_beats(work)
+        done |= await self._tasks(work, lanes)
+        for lane in lanes.values():
+            done |= await self._forward_markers(work, lane)
+            for cycle in self.service.cycles:
+                done |= await self._read(work, lane, cycle)
+        if BUILDER_LANE in lanes:
+            done |= await self._build(work)
+        for lane in lanes.values():
+            for cycle in self.service.cycles:
+                done |= await self._close(work, lane, cycle)
+        work.wakes_others |= done
+        return done
+
+    # -- read ----------------------------------------------------------------------------------------------------
+
+    def next_to_read(self, work: Work, lane: Lane, cycle: Cycle) -> date | None:
+        """The date this lane has met in every input and fact topic of the cycle and not read yet."""
+        state = lane.cycles[cycle.name]
+        if state.last_read != state.last_closed:
+            return None
+        cuts = [_cuts(lane.inputs[topic], topic in cycle.by_value_cut) for topic in cycle.inputs]
+        cuts += [_cuts(work.facts.progress[topic], topic in cycle.by_value_cut) for topic in cycle.facts]
+        due = _due(state.last_read, cuts)
+        if due is None or cycle.after is None:
+            return due
+        before = lane.cycles[cycle.after].last_closed
+        return due if before is not None and before >= due else None
+
+    async def _read(self, work: Work, lane: Lane, cycle: Cycle) -> bool:
+        due = self.next_to_read(work, lane, cycle)
+        if due is None:
+            return False
+        if lane.cycles[cycle.name].last_read is None:
+            await self._name_genesis(work, lane, due)
+        if await cycle.read(work, lane.number, due):
+            await work.connection.execute(INSERT_READ, lane.number, cycle.name, due, work.now(lane.number))
+            closed = lane.cycles[cycle.name].last_closed
+            _set_after_commit(work, lane, cycle, CycleState(due, closed))
+        return True
+
+    async def _name_genesis(self, work: Work, lane: Lane, due: date) -> None:
+        """What came before the first cut belongs to the date that cut names."""
+        for table in ("input_counts", "dead_letters", "parked", *self.service.genesis_tables):
+            await work.connection.execute(
+                f"UPDATE {table} SET trade_date = $2 WHERE lane = $1 AND trade_date = $3",  # noqa: S608
+                lane.number,
+                due,
+                GENESIS,
+            )
+
+    async def _forward_markers(self, work: Work, lane: Lane) -> bool:
+        """Tell every lane that no more strays of D come from here, as soon as D was met in the public inputs."""
+        rerouting = self.service.rerouting
+        if rerouting is None:
+            return False
+        state = lane.cycles.setdefault(FORWARD, CycleState())
+        due = _due(state.last_read, [_cuts(lane.inputs[topic], False) for topic in rerouting.sources])
+        if due is None:
+            return False
+        for partition in range(self.partitions):
+            _emit_marker(work, lane.number, rerouting.topic.name, partition, due, {})
+        await work.connection.execute(INSERT_READ, lane.number, FORWARD, due, work.now(lane.number))
+        _set_after_commit(work, lane, FORWARD, CycleState(due, due))
+        return True
+
+    # -- decided -------------------------------------------------------------------------------------------------
+
+    async def _build(self, work: Work) -> bool:
+        """The builder: the owner of lane 0, fenced by that lane's claim."""
+        done = await self._publish_fact_letters(work)
+        done |= await self.service.standing(work)
+        for cycle in self.service.cycles:
+            last = self.decided[cycle.name]
+            first = None if last else await work.connection.fetchval(SELECT_FIRST_READ, cycle.name)
+            due = next_trading_day(last) if last else first
+            if due is None or await work.connection.fetchval(COUNT_READ, cycle.name, due) < self.partitions:
+                continue
+            if await cycle.decide(work, due):
+                await work.connection.execute(INSERT_DECIDED, cycle.name, due, work.now(BUILDER_LANE))
+                self.decided[cycle.name] = due
+                log.info("day_decided", cycle=cycle.name, trade_date=due.isoformat())
+            done = True
+        return done
+
+    async def _publish_fact_letters(self, work: Work) -> bool:
+        """Dead letters of the control plane reach their topics through the builder's outbox."""
+        letters = await work.connection.fetch(SELECT_UNPUBLISHED_LETTERS)
+        for letter in letters:
+            work.emit(
+                BUILDER_LANE,
+                f"{letter['topic']}.dlq",
+                key=letter["key"],
+                ce_type="nestwork.dead-letter.v1",
+                ce_id=f"{letter['topic']}/{letter['partition']}/{letter['record_offset']}",
+                value=letter["value"] or b"",
+                recorded_at=letter["recorded_at"],
+                partition=0,
+                extra=[
+                    *((f"original_{name}", text.encode("latin-1")) for name, text in orjson.loads(letter["headers"])),
+                    ("reason", letter["code"].encode()),
+                    ("detail", letter["detail"].encode()),
+                    ("service", self.service.name.encode()),
+                    ("failed_at", letter["recorded_at"].isoformat().encode()),
+                ],
+            )
+        if letters:
+            await work.connection.execute(MARK_LETTERS_PUBLISHED, [letter["dead_letter"] for letter in letters])
+        return bool(letters)
+
+    # -- closed --------------------------------------------------------------------------------------------------
+
+    async def _close(self, work: Work, lane: Lane, cycle: Cycle) -> bool:
+        state, decided = lane.cycles[cycle.name], self.decided[cycle.name]
+        due = state.last_read
+        if due is None or due == state.last_closed or decided is None or decided < due:
+            return False
+        if await work.connection.fetchval(COUNT_TASKS, lane.number, cycle.name, due):
+            return False
+        totals = await self._totals(work, lane, cycle, due)
+        text = orjson.dumps(totals).decode()
+        await work.connection.execute(UPDATE_CLOSED, lane.number, cycle.name, due, work.now(lane.number), text)
+        for output in cycle.outputs:
+            _emit_marker(work, lane.number, output.name, lane.number, due, totals)
+        _set_after_commit(work, lane, cycle, CycleState(due, due))
+        work.after_commit(lambda: metrics.DAYS_CLOSED.labels(cycle=cycle.name).inc())
+        return True
+
+    async def _totals(self, work: Work, lane: Lane, cycle: Cycle, due: date) -> dict[str, Any]:
+        """This lane's control totals of D, and all it received from the stages before."""
+        stages: dict[str, Any] = {}
+        for row in await work.connection.fetch(SELECT_UPSTREAM, lane.number, due):
+            stages |= orjson.loads(row["totals"]).get("stages", {})
+        mine = await cycle.close(work, lane.number, due)
+        counts: dict[str, dict[str, int]] = {}
+        for row in await work.connection.fetch(SELECT_COUNTS, lane.number, due):
+            counts.setdefault(row["topic"], {})[row["outcome"]] = row["records"]
+        name = self.service.name if cycle is self.service.cycles[0] else f"{self.service.name}.{cycle.name}"
+        if cycle is not self.service.cycles[0]:
+            stages[self.service.name] = {"counts": counts}
+            counts = {}
+        return {**stages, name: mine | ({"counts": counts} if counts else {})}
+
+    # -- tasks ---------------------------------------------------------------------------------------------------
+
+    async def _tasks(self, work: Work, lanes: dict[int, Lane]) -> bool:
+        """Do a bounded number of task slices, in the builder's order; a date's tasks wait for the one before to close."""
+        done = 0
+        for row in await work.connection.fetch(SELECT_TASKS, list(lanes)):
+            task = Task(*list(row)[:5], orjson.loads(row["body"]), orjson.loads(row["position"]), row["recorded_at"])
+            state = lanes[task.lane].cycles.get(task.cycle, CycleState())
+            if state.last_closed is not None and task.trade_date > next_trading_day(state.last_closed):
+                continue
+            position = await self.service.tasks[task.kind](work, task)
+            if position is None:
+                await work.connection.execute(DELETE_TASK, task.number)
+            else:
+                await work.connection.execute(MOVE_TASK, task.number, orjson.dumps(position).decode())
+            done += 1
+            if done >= TASK_SLICES_PER_BEAT:
+                break
+        return done > 0
+
+
+SELECT_UNPUBLISHED_LETTERS = """
+SELECT dead_letter, topic, partition, record_offset, code, detail, recorded_at, key, value, headers
+FROM dead_letters WHERE lane = -1 AND NOT published ORDER BY dead_letter LIMIT 100"""
+MARK_LETTERS_PUBLISHED = "UPDATE dead_letters SET published = true WHERE dead_letter = ANY($1::bigint[])"
+
+
+def _cuts(place: Any, by_value: bool) -> tuple[date | None, date | None]:
+    return (place.first_value_cut, place.last_value_cut) if by_value else (place.first_cut, place.last_cut)
+
+
+def _due(last: date | None, cuts: Iterable[tuple[date | None, date | None]]) -> date | None:
+    """The date to handle after ``last`` if every place has met it."""
+    cuts = list(cuts)
+    if any(first is None for first, _ in cuts):
+        return None
+    if last is None:
+        firsts = {first for first, _ in cuts}
+        invariant(len(firsts) == 1, f"every log's first cut names the same date: {firsts}")
+        return next(iter(firsts))
+    due = next_trading_day(last)
+    return due if all(met is not None and met >= due for _, met in cuts) else None
+
+
+def _set_after_commit(work: Work, lane: Lane, cycle: Cycle | str, state: CycleState) -> None:
+    name = cycle if isinstance(cycle, str) else cycle.name
+
+    def move() -> None:
+        lane.cycles[name] = state
+
+    work.after_commit(move)
+
+
+def _emit_marker(work: Work, lane: int, topic: str, partition: int, due: date, stages: dict[str, Any]) -> None:
+    body = orjson.dumps({"trade_date": due.isoformat(), "lane": lane, "stages": stages})
+    work.emit(
+        lane,
+        topic,
+        key=None,
+        ce_type=LANE_CLOSED,
+        ce_id=f"{work.service.name}/{lane}/{topic}/{partition}/{due.isoformat()}",
+        value=body,
+        recorded_at=work.now(lane),
+        partition=partition,
+    )

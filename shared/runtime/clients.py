@@ -1,0 +1,110 @@
+"""One factory for Kafka clients and one for PostgreSQL: TLS, SASL and timeouts are decided here and nowhere else."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+
+from shared.runtime.settings import Settings, settings
+
+Connection = asyncpg.Connection
+Pool = asyncpg.Pool
+
+LOCK_TIMEOUT_MS = 4_000
+"""Longer than ``FREE_BLOCKER_AFTER_SECONDS``: a waiter first frees the backend that blocks it."""
+
+
+def kafka_settings(config: Settings | None = None) -> dict[str, Any]:
+    """The connection settings every Kafka client shares."""
+    config = config or settings()
+    options: dict[str, Any] = {
+        "bootstrap_servers": config.kafka_bootstrap_servers,
+        "security_protocol": config.kafka_security_protocol,
+        "ssl_context": config.kafka_ssl_context(),
+    }
+    if config.kafka_security_protocol.startswith("SASL"):
+        options |= {
+            "sasl_mechanism": config.kafka_sasl_mechanism,
+            "sasl_plain_username": config.kafka_sasl_username,
+            "sasl_plain_password": config.secret(config.kafka_sasl_password, config.kafka_sasl_password_file),
+        }
+    return options
+
+
+def kafka_reader(config: Settings | None = None, **overrides: Any) -> AIOKafkaConsumer:
+    """A consumer outside any group, for assigned partitions: committed records only, positions given by the caller."""
+    options = kafka_settings(config) | {
+        "enable_auto_commit": False,
+        "auto_offset_reset": "none",
+        "isolation_level": "read_committed",
+        "fetch_max_wait_ms": 100,
+        "fetch_max_bytes": 16 * 1024 * 1024,
+        "max_partition_fetch_bytes": 2 * 1024 * 1024,
+        "request_timeout_ms": 20_000,
+        "retry_backoff_ms": 100,
+        "metadata_max_age_ms": 60_000,
+    }
+    return AIOKafkaConsumer(**(options | overrides))
+
+
+def kafka_producer(config: Settings | None = None, **overrides: Any) -> AIOKafkaProducer:
+    """An idempotent producer that waits for all replicas."""
+    options = kafka_settings(config) | {
+        "enable_idempotence": True,
+        "acks": "all",
+        "compression_type": "lz4",
+        "linger_ms": 0,
+        "max_batch_size": 900 * 1024,
+        "max_request_size": 1_048_576,
+        "request_timeout_ms": 15_000,
+        "retry_backoff_ms": 100,
+    }
+    return AIOKafkaProducer(**(options | overrides))
+
+
+def kafka_admin(config: Settings | None = None) -> AIOKafkaAdminClient:
+    """An administration client (topics, offsets)."""
+    return AIOKafkaAdminClient(**kafka_settings(config), request_timeout_ms=20_000)
+
+
+def database_url(database: str, config: Settings | None = None) -> str:
+    """The URL of one database on the configured server; ``database`` is ``nestwork_<service>``."""
+    config = config or settings()
+    return urlunsplit(urlsplit(config.database_url)._replace(path=f"/{database}"))
+
+
+def _connect_options(config: Settings) -> dict[str, Any]:
+    options: dict[str, Any] = {"command_timeout": 60, "timeout": 10}
+    if config.database_password_file is not None:
+        options["password"] = config.database_password_file.read_text().strip()
+    if config.database_ssl_cafile is not None:
+        options["ssl"] = ssl.create_default_context(cafile=config.database_ssl_cafile)
+    options["server_settings"] = {
+        "lock_timeout": str(LOCK_TIMEOUT_MS),
+        "idle_in_transaction_session_timeout": "10000",
+        "transaction_timeout": "60000",
+        "timezone": "UTC",
+        "jit": "off",
+    }
+    return options
+
+
+async def connect(database: str, config: Settings | None = None, **server_settings: str) -> Connection:
+    """One connection to a service database, with the frame's time limits."""
+    config = config or settings()
+    options = _connect_options(config)
+    options["server_settings"] |= server_settings
+    return await asyncpg.connect(database_url(database, config), **options)
+
+
+async def open_pool(database: str, config: Settings | None = None, *, size: int = 4) -> Pool:
+    """A small pool for pages and fact agents; the money plane keeps connections of its own."""
+    config = config or settings()
+    return await asyncpg.create_pool(
+        database_url(database, config), min_size=1, max_size=size, **_connect_options(config)
+    )

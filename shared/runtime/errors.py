@@ -1,0 +1,27 @@
+"""Kinds of failure, never mixed: whose fault it is decides what happens (``InvariantBroken`` lives with the values)."""
+
+from __future__ import annotations
+
+
+class NestworkError(Exception):
+    """Something the engine knows by name went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+
+
+class PoisonMessage(NestworkError):
+    """The sender broke the contract; retrying cannot help."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+
+
+class Fenced(NestworkError):
+    """A lane's row is not where this worker left it: another owner has it, or a commit's outcome was unknown."""
+
+
+class LogLoss(NestworkError):
+    """Records of an internal log are missing: the lane stops and a human must look."""

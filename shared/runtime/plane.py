@@ -1,0 +1,375 @@
+"""The money plane of one worker: claim lanes, poll, beat, publish; stop at anything that can't be explained."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from datetime import date
+from typing import Any
+
+import asyncpg
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from shared.events.envelope import ce_source_of
+from shared.runtime import metrics
+from shared.runtime.beats import Beats
+from shared.runtime.clients import Connection, connect
+from shared.runtime.definition import Input, Service
+from shared.runtime.errors import Fenced, LogLoss
+from shared.runtime.factcache import FactCache
+from shared.runtime.guards import Guards
+from shared.runtime.intake import Intake
+from shared.runtime.lanes import Lane, claim_lanes, freeing_blockers, prepare_lanes
+from shared.runtime.logs import get_logger
+from shared.runtime.membership import Membership
+from shared.runtime.outbox import OutboxRow, StreamNames, remove_published
+from shared.runtime.poll import Poll, Slice
+from shared.runtime.relay import Relay
+from shared.runtime.settings import Settings
+from shared.runtime.work import Work
+from shared.values.trading_days import next_trading_day
+
+log = get_logger(__name__)
+
+RECORDS_PER_POLL = 4_000
+BYTES_PER_POLL = 6 * 1024 * 1024
+IDLE_SECONDS = 0.5
+REMOVE_IDLE_SECONDS = 1.0
+RETRY_SECONDS = 0.25
+HINT_SECONDS = 5.0
+DATABASE_TROUBLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class MoneyPlane:
+    """One worker's share of the money plane."""
+
+    def __init__(self, service: Service, config: Settings, guards: Guards) -> None:
+        self.service, self.config, self.guards = service, config, guards
+        self.owner = uuid.uuid4().hex
+        self.lanes: dict[int, Lane] = {}
+        self.stopped_lanes: dict[int, str] = {}
+        self.facts = FactCache(service.facts)
+        self.wake = asyncio.Event()
+        self.intake = Intake(self.wake)
+        self.relay = Relay(StreamNames(service.name, ce_source_of(service.name)), guards.points)
+        self.membership = Membership(service.group, service.inputs[0].topic.name, config, self._release)
+        self.poll = Poll(
+            service, guards, config.marker_secret(), config.market_mode == "on", config.partitions
+        )
+        self.beats = Beats(service, config.partitions)
+        self.connection: Connection | None = None
+        self.listener: Connection | None = None
+        self.busy = asyncio.Lock()
+        self.stopping = False
+        self.beat_due, self.claim_due = True, False
+        self.progressed_at = time.monotonic()
+        self.removed_at = self.hinted_at = 0.0
+        self.tasks: list[asyncio.Task[None]] = []
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    async def start(self, crash: Callable[[BaseException], Coroutine[Any, Any, None]]) -> None:
+        """Connect, join the group and run until ``stop``; what can't be handled goes to ``crash``."""
+        connection = await connect(self.service.database)
+        await prepare_lanes(connection, self.service, self.config.partitions)
+        self.connection = connection
+        await self.intake.start()
+        await self.membership.start()
+        for run in (self._run, self.intake.run, self.relay.run):
+            self.tasks.append(asyncio.create_task(self._guarded(run(), crash)))
+
+    async def _guarded(
+        self, run: Coroutine[Any, Any, None], crash: Callable[[BaseException], Coroutine[Any, Any, None]]
+    ) -> None:
+        try:
+            await run
+        except asyncio.CancelledError:
+            raise
+        except BaseException as failure:
+            log.error("money_plane_failed", error=repr(failure), exc_info=failure)
+            await crash(failure)
+
+    async def stop(self) -> None:
+        """Finish the running poll, publish what is decided (briefly), release, leave the group."""
+        self.stopping = True
+        self.wake.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(10), self.busy:
+                await asyncio.wait_for(self.relay.is_empty.wait(), 3)
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.membership.stop()
+        await self.intake.stop()
+        await self.relay.stop()
+        for connection in (self.connection, self.listener):
+            if connection is not None:
+                connection.terminate()
+
+    # -- the loop ------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while not self.stopping:
+            self.wake.clear()
+            try:
+                async with self.busy:
+                    worked = await self._turn()
+            except LogLoss as loss:
+                await self._stop_lanes(loss)
+                worked = True
+            except Fenced as fenced:
+                metrics.FENCED.inc()
+                log.warning("fenced", reason=str(fenced))
+                await self._claim_again()
+                worked = False
+            except DATABASE_TROUBLE as trouble:
+                # Also a COMMIT whose reply was lost: nothing is assumed, the rows are read again on the next claim.
+                metrics.POLLS.labels(result="database_trouble").inc()
+                log.warning("database_trouble", error=repr(trouble))
+                await self._reconnect()
+                worked = False
+            if not worked:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.wake.wait(), IDLE_SECONDS if self.lanes else 0.1)
+
+    async def _turn(self) -> bool:
+        """One claim, poll or beat; true when there may be more to do at once."""
+        await self._connected()
+        if self.membership.changed.is_set() or self.claim_due:
+            return await self._claim()
+        if not self.lanes or self.relay.is_full:
+            return False
+        slices = self._choose()
+        if slices:
+            await self._poll_records(slices)
+            return True
+        if self.beat_due:
+            self.beat_due = False
+            if await self._poll_beats():
+                self.beat_due = True
+                return True
+        await self._remove_when_idle()
+        self.progressed_at = time.monotonic()
+        metrics.LAST_PROGRESS.set_to_current_time()
+        return bool(self._choose())
+
+    async def _connected(self) -> None:
+        if self.connection is None or self.connection.is_closed():
+            self.connection = await connect(self.service.database)
+            self.claim_due = True
+        if self.listener is None or self.listener.is_closed():
+            self.listener = await connect(self.service.database, idle_in_transaction_session_timeout="0")
+            await self.listener.add_listener("nestwork", self._notified)
+            self.beat_due = True
+
+    def _notified(self, *_: Any) -> None:
+        self.beat_due = True
+        self.wake.set()
+
+    # -- claiming ------------------------------------------------------------------------------------------------
+
+    async def _release(self) -> None:
+        """The group takes the lanes back: let the running poll end, then forget them."""
+        async with asyncio.timeout(self.config.session_timeout_seconds - 1), self.busy:
+            self._drop_lanes()
+
+    def _drop_lanes(self) -> None:
+        self.lanes = {}
+        self.intake.assign({})
+        self.relay.forget()
+        metrics.LANES_OWNED.set(0)
+
+    async def _claim(self) -> bool:
+        """Take what the group assigned; nothing is written before the claim is granted."""
+        self.membership.changed.clear()
+        self.claim_due = False
+        self._drop_lanes()
+        numbers, generation = list(self.membership.assigned), self.membership.generation
+        if not numbers:
+            return False
+        assert self.connection is not None
+        await self.guards.points.reach("before_claim")
+        try:
+            lanes, rows = await claim_lanes(
+                self.connection, self.service, self.guards, numbers, generation, self.owner, self.membership.is_member
+            )
+        except Fenced:
+            metrics.CLAIMS.labels(result="refused").inc()
+            self.claim_due = not self.membership.changed.is_set()
+            raise
+        metrics.CLAIMS.labels(result="granted").inc()
+        self.lanes = {number: lane for number, lane in lanes.items() if number not in self.stopped_lanes}
+        self.facts = FactCache(self.service.facts)
+        self.intake.assign(
+            {
+                TopicPartition(topic, number): place.next_offset
+                for number, lane in self.lanes.items()
+                for topic, place in lane.inputs.items()
+                if any(source.topic.name == topic for source in self.service.inputs)
+            }
+        )
+        self.relay.hand_over([row for row in rows if row.lane in self.lanes])
+        self.beat_due = True
+        metrics.LANES_OWNED.set(len(self.lanes))
+        log.info("lanes_claimed", lanes=len(self.lanes), generation=generation)
+        return True
+
+    async def _claim_again(self) -> None:
+        """After a fence: our rows are not what we think; a claim asks the group first."""
+        self._drop_lanes()
+        self.claim_due = True
+        await asyncio.sleep(RETRY_SECONDS)
+
+    async def _reconnect(self) -> None:
+        self._drop_lanes()
+        self.claim_due = True
+        if self.connection is not None:
+            self.connection.terminate()
+            self.connection = None
+        await asyncio.sleep(RETRY_SECONDS)
+
+    async def _stop_lanes(self, loss: LogLoss) -> None:
+        """An internal log lost records: stop the lanes it names (all, when it names none) and page; never skip."""
+        metrics.LANES_STOPPED.inc()
+        log.error("lane_stopped", reason=str(loss))
+        self.stopped_lanes |= {lane: str(loss) for lane in self.poll_lanes}
+        await self._claim_again()
+
+    # -- polls ---------------------------------------------------------------------------------------------------
+
+    def _limit(self, lane: Lane, source: Input) -> date | None:
+        """The last business date this input may be read up to now."""
+        limits: list[date] = []
+        gate = self.facts.gate() if source.facts_gate else None
+        if gate is not None:
+            limits.append(gate)
+        limits += [lane.inputs[topic].open_date for topic in source.waits_for_inputs]
+        open_date = lane.inputs[source.topic.name]
+        if source.waits_for_decided is not None and open_date.last_cut is not None:
+            decided = self.beats.decided.get(source.waits_for_decided)
+            limits.append(next_trading_day(decided) if decided else open_date.first_cut or date.min)
+        if source.waits_for_closed is not None and open_date.last_cut is not None:
+            closed = lane.cycles[source.waits_for_closed].last_closed
+            limits.append(next_trading_day(closed) if closed else open_date.first_cut or date.min)
+        return min(limits, default=None)
+
+    def _choose(self) -> list[Slice]:
+        """Cut this poll's records out of the buffers, within a budget of records and bytes."""
+        chosen: list[Slice] = []
+        budget = RECORDS_PER_POLL
+        self.poll_lanes: list[int] = []
+        for lane in self.lanes.values():
+            for source in self.service.inputs:
+                place = TopicPartition(source.topic.name, lane.number)
+                buffer = self.intake.buffers.get(place)
+                if buffer is None or not buffer.records or budget <= 0:
+                    continue
+                self.poll_lanes = [lane.number]
+                limit = self._limit(lane, source)
+                share = self._within_bytes(buffer.records, min(budget, RECORDS_PER_POLL))
+                part = self.poll.cut_slice(place, source, lane, share, limit, budget)
+                if part is not None:
+                    chosen.append(part)
+                    budget -= part.taken
+        self.poll_lanes = [part.lane.number for part in chosen]
+        return chosen
+
+    def _within_bytes(self, records: Any, budget: int) -> list[Any]:
+        """The first records of a buffer that fit a fair share of the poll's bytes; at least one."""
+        share, size, most = [], 0, max(1, BYTES_PER_POLL // max(1, len(self.lanes)))
+        for record in records:
+            size += len(record.value or b"")
+            if share and (size > most or len(share) >= budget):
+                break
+            share.append(record)
+        return share
+
+    async def _poll_records(self, slices: list[Slice]) -> None:
+        started = time.perf_counter()
+        lanes = list({part.lane.number: part.lane for part in slices}.values())
+        async with self._transaction(lanes) as work:
+            await self.poll.move(work, slices)
+            await self.poll.decide(work, slices)
+        for part in slices:
+            part.lane.inputs[part.place.topic] = part.after
+            self.intake.took(part.place, part.taken)
+            metrics.RECORDS_READ.labels(topic=part.place.topic).inc(part.taken)
+        metrics.POLL_SECONDS.observe(time.perf_counter() - started)
+        metrics.POLL_RECORDS.observe(sum(part.taken for part in slices))
+        oldest = min(part.records[0].recorded_at for part in slices)
+        metrics.STAGE_AGE_SECONDS.observe(max(0.0, time.time() - oldest.timestamp()))
+        self.beat_due = True
+        await self._hint()
+
+    async def _poll_beats(self) -> bool:
+        async with self._transaction(list(self.lanes.values())) as work:
+            moved = await self.beats.step(work, self.lanes)
+        return moved
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self, lanes: list[Lane]) -> Any:
+        """The poll transaction: everything between the row locks and COMMIT, then memory and the relay."""
+        connection = self.connection
+        assert connection is not None
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            work = Work(connection, self.service, {lane.number: lane for lane in lanes}, self.facts, self.guards)
+            work.partitions = self.config.partitions
+            await freeing_blockers(connection, self.service, self.poll.lock(work, lanes))
+            await self.facts.refresh(connection)
+            yield work
+            published = self.relay.take_published()
+            await remove_published(connection, published)
+            await work.flush()
+            await self.guards.points.reach("before_commit")
+        except BaseException:
+            metrics.POLLS.labels(result="rolled_back").inc()
+            with contextlib.suppress(*DATABASE_TROUBLE):
+                await transaction.rollback()
+            raise
+        await transaction.commit()
+        await self.guards.points.reach("after_commit")
+        self._committed(work)
+
+    def _committed(self, work: Work) -> None:
+        work.committed()
+        rows: list[OutboxRow] = work.rows
+        self.relay.hand_over(rows)
+        metrics.OUTBOX_BYTES.set(self.relay.waiting_bytes)
+        metrics.POLLS.labels(result="committed").inc()
+        self.progressed_at = self.removed_at = time.monotonic()
+        metrics.LAST_PROGRESS.set_to_current_time()
+
+    async def _remove_when_idle(self) -> None:
+        if self.relay.published and time.monotonic() - self.removed_at > REMOVE_IDLE_SECONDS:
+            await self.guards.points.reach("before_removal")
+            async with self._transaction(list(self.lanes.values())):
+                pass
+        if time.monotonic() - self.removed_at > IDLE_SECONDS:
+            self.beat_due = True
+
+    async def _hint(self) -> None:
+        if time.monotonic() - self.hinted_at > HINT_SECONDS:
+            self.hinted_at = time.monotonic()
+            first = self.service.inputs[0].topic.name
+            with contextlib.suppress(KafkaError):
+                await self.membership.hint({n: lane.inputs[first].next_offset for n, lane in self.lanes.items()})
+
+    # -- for pages -----------------------------------------------------------------------------------------------
+
+    def is_ready(self) -> bool:
+        """True when the lanes the group gave us are claimed, none is stopped and the loop moves."""
+        settled = self.membership.rebalances > 0 and not self.claim_due and not self.membership.changed.is_set()
+        owned = set(self.lanes) == set(self.membership.assigned)
+        return settled and owned and not self.stopped_lanes and self.is_alive()
+
+    def is_alive(self, within_seconds: float = 60.0) -> bool:
+        """True while the loop moved within ``within_seconds``; a broker or database outage is not death."""
+        return time.monotonic() - self.progressed_at < within_seconds or not self.lanes
+
+

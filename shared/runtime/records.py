@@ -1,0 +1,181 @@
+"""From bytes on a topic to something a handler can decide: headers, markers, CloudEvents in both modes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import msgspec
+import orjson
+
+from shared.runtime.errors import PoisonMessage
+from shared.values.identity import body_hash, identity_of
+
+DAY_CUT = "nestwork.day.cut.v1"
+VALUE_CUT = "nestwork.day.value-cut.v1"
+LANE_CLOSED = "nestwork.lane.closed.v1"
+MARKERS = frozenset({DAY_CUT, VALUE_CUT, LANE_CLOSED})
+
+KEY_BYTES_MAX = 128
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Record:
+    """One record as it was fetched, with the business date its place in the log gives it."""
+
+    lane: int
+    topic: str
+    partition: int
+    offset: int
+    recorded_at: datetime
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, bytes]
+    raw_headers: Sequence[tuple[str, bytes]]
+    trade_date: date = date.min
+    landed: tuple[str, int, int] | None = None
+    """Topic, partition and offset where a rerouted record first came in."""
+
+    @property
+    def origin(self) -> tuple[str, int, int]:
+        """Topic, partition and offset at which the sender's record stands."""
+        return self.landed or (self.topic, self.partition, self.offset)
+
+    @property
+    def ce_type(self) -> str:
+        """The event type, or an empty string."""
+        return self.headers.get("ce_type", b"").decode("ascii", "replace")
+
+    def trace(self) -> str | None:
+        """The W3C ``traceparent`` that came with the record."""
+        value = self.headers.get("traceparent")
+        return value.decode("ascii", "replace") if value else None
+
+
+class PublicRecord(msgspec.Struct, gc=False):
+    """A well-formed public event: who sent it, for whom, what it says."""
+
+    lane: int
+    topic: str
+    offset: int
+    recorded_at: datetime
+    trade_date: date
+    key: str
+    ce_id: str
+    ce_source: str
+    ce_type: str
+    identity: bytes
+    body_hash: bytes
+    body: dict[str, Any]
+    trace: str | None = None
+
+    @property
+    def cents(self) -> int:
+        """Cents at stake, for parked records; unreadable amounts count as none."""
+        amounts = self.body.get("amounts")
+        if not isinstance(amounts, list):
+            return 0
+        return sum(a["cents"] for a in amounts if isinstance(a, dict) and type(a.get("cents")) is int)
+
+
+@dataclass(slots=True)
+class Malformed:
+    """A record that broke the contract although it says who sent it: it earns an answer and a dead letter."""
+
+    record: Record
+    code: str
+    detail: str
+    ce_id: str
+    ce_source: str
+    participant: str
+
+
+def instant_of(timestamp_ms: int) -> datetime:
+    """A Kafka timestamp (milliseconds) as an aware instant."""
+    return datetime.fromtimestamp(timestamp_ms / 1000, UTC) if timestamp_ms >= 0 else _EPOCH
+
+
+def record_of(lane: int, fetched: Any) -> Record:
+    """Wrap an aiokafka record; structured-mode CloudEvents are unfolded into binary mode."""
+    headers = dict(fetched.headers)
+    record = Record(
+        lane,
+        fetched.topic,
+        fetched.partition,
+        fetched.offset,
+        instant_of(fetched.timestamp),
+        fetched.key,
+        fetched.value,
+        headers,
+        fetched.headers,
+    )
+    if headers.get("content-type", b"").startswith(b"application/cloudevents+json"):
+        _unfold(record)
+    return record
+
+
+def _unfold(record: Record) -> None:
+    try:
+        envelope = orjson.loads(record.value or b"")
+    except orjson.JSONDecodeError:
+        return
+    if not isinstance(envelope, dict):
+        return
+    for name in ("specversion", "id", "source", "type", "time"):
+        if isinstance(envelope.get(name), str):
+            record.headers[f"ce_{name}"] = envelope[name].encode()
+    if isinstance(envelope.get("traceparent"), str):
+        record.headers["traceparent"] = envelope["traceparent"].encode()
+    record.value = orjson.dumps(envelope.get("data"))
+
+
+def public_record(record: Record) -> list[PublicRecord]:
+    """The one item of a public record. Raises ``PoisonMessage`` when it breaks the contract."""
+    headers = record.headers
+    try:
+        ce_id, ce_source = headers["ce_id"].decode(), headers["ce_source"].decode()
+        key = (record.key or b"").decode()
+    except (KeyError, UnicodeDecodeError) as missing:
+        raise PoisonMessage("MISSING_HEADERS", f"{missing}") from None
+    if not key or not ce_id or not ce_source:
+        raise PoisonMessage("MISSING_HEADERS", "a record needs a key, ce_id and ce_source")
+    if len(record.key or b"") > KEY_BYTES_MAX:
+        raise PoisonMessage("PARTICIPANT_KEY_TOO_LONG", f"a key has at most {KEY_BYTES_MAX} bytes")
+    try:
+        body = orjson.loads(record.value or b"")
+    except orjson.JSONDecodeError as broken:
+        raise PoisonMessage("NOT_JSON", str(broken)) from None
+    if not isinstance(body, dict):
+        raise PoisonMessage("WRONG_SHAPE", "the value must be a JSON object")
+    if "\x00" in key or b"\\u0000" in (record.value or b""):
+        raise PoisonMessage("WRONG_SHAPE", "text must not contain NUL characters")
+    return [
+        PublicRecord(
+            record.lane,
+            record.topic,
+            record.offset,
+            record.recorded_at,
+            record.trade_date,
+            key,
+            ce_id,
+            ce_source,
+            headers["ce_type"].decode(),
+            identity_of(key, ce_source, ce_id),
+            body_hash(body),
+            body,
+            record.trace(),
+        )
+    ]
+
+
+def unknown_type_code(ce_type: str, known: Sequence[str]) -> str:
+    """``NEWER_VERSION`` when only the major version differs from a known type, else ``UNKNOWN_EVENT_TYPE``."""
+    if not ce_type:
+        return "MISSING_HEADERS"
+    stem, _, version = ce_type.rpartition(".v")
+    if version.isdigit() and any(other.rpartition(".v")[0] == stem for other in known):
+        return "NEWER_VERSION"
+    return "UNKNOWN_EVENT_TYPE"

@@ -1,0 +1,138 @@
+"""One worker process: the Faust app (facts, pages, timers) hosts the money plane as one of its services."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import mode
+from faust.web import Request, Response, Web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from shared.runtime.clients import Pool, open_pool
+from shared.runtime.control import Control
+from shared.runtime.definition import Service
+from shared.runtime.faustplane import NestworkApp, cancelled, make_app
+from shared.runtime.guards import Guards
+from shared.runtime.logs import configure_logs, get_logger
+from shared.runtime.plane import MoneyPlane
+from shared.runtime.settings import settings
+
+log = get_logger(__name__)
+
+Page = Callable[[Pool, Any], Awaitable[tuple[int, Any]]]
+"""Answers a request from the database: (status, JSON document)."""
+
+
+def worker_app(service: Service, pages: dict[str, Page] | None = None, guards: Guards | None = None) -> NestworkApp:
+    """The app of one worker of ``service``; ``pages`` maps paths to read-only queries."""
+    config = settings()
+    app = make_app(service, config)
+    worker = Worker(app, service, guards or Guards())
+    app.starting, app.stopping = worker.start, worker.stop
+    _add_pages(app, worker, pages or {})
+
+    @app.service
+    class MoneyPlaneService(mode.Service):  # type: ignore[misc]
+        """Starts after the app, stops before it."""
+
+        async def on_start(self) -> None:
+            worker.plane = MoneyPlane(service, config, worker.guards)
+            await worker.plane.start(self.crash)
+
+        async def on_stop(self) -> None:
+            if worker.plane is not None:
+                await worker.plane.stop()
+
+    return app
+
+
+class Worker:
+    """What a worker process holds besides the app."""
+
+    def __init__(self, app: NestworkApp, service: Service, guards: Guards) -> None:
+        self.app, self.service, self.config = app, service, settings()
+        self.guards = guards
+        self.plane: MoneyPlane | None = None
+        self.pool: Pool | None = None
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Open the pool, start storing facts and the background questions."""
+        configure_logs(self.service.name, self.config.log_level)
+        self.pool = await open_pool(self.service.database)
+        control_plane = self.app.control_plane
+        await control_plane.open()
+        control = Control(self.pool, self.config, control_plane.reads)
+        runs = [control_plane.run(name) for name in control_plane.stores]
+        runs += [background(control) for background in self.service.background]
+        self.tasks = [asyncio.create_task(self._guarded(run)) for run in runs]
+
+    async def _guarded(self, run: Any) -> None:
+        try:
+            await run
+        except asyncio.CancelledError:
+            raise
+        except BaseException as failure:
+            log.error("control_plane_failed", error=repr(failure), exc_info=failure)
+            await self.app.crash(failure)
+
+    async def stop(self) -> None:
+        """Stop the background and close what was opened."""
+        await cancelled(self.tasks)
+        await self.app.control_plane.close()
+        if self.pool is not None:
+            self.pool.terminate()
+
+
+def _add_pages(app: NestworkApp, worker: Worker, pages: dict[str, Page]) -> None:
+    @app.page("/livez", name="livez")
+    async def livez(web: Web, _request: Request) -> Response:
+        alive = worker.plane is None or worker.plane.is_alive()
+        return web.json({"alive": alive}, status=200 if alive else 503)
+
+    @app.page("/readyz", name="readyz")
+    async def readyz(web: Web, _request: Request) -> Response:
+        plane = worker.plane
+        ready = plane is not None and plane.is_ready()
+        detail = {
+            "ready": ready,
+            "lanes": sorted(plane.lanes) if plane else [],
+            "stopped": {str(lane): why for lane, why in plane.stopped_lanes.items()} if plane else {},
+            "facts": sorted(app.control_plane.next_offset),
+        }
+        return web.json(detail, status=200 if ready else 503)
+
+    @app.page("/metrics", name="metrics")
+    async def metrics(web: Web, _request: Request) -> Response:
+        return web.bytes(generate_latest(), content_type=CONTENT_TYPE_LATEST.split(";")[0])
+
+    for path, page in pages.items():
+        _add_page(app, worker, path, page)
+
+
+def _add_page(app: NestworkApp, worker: Worker, path: str, page: Page) -> None:
+    @app.page(path, name=path)
+    async def answer(web: Web, request: Request, **_: Any) -> Response:
+        if worker.pool is None:
+            return problem(web, 503, "starting", "The service is starting.")
+        status, document = await page(worker.pool, request)
+        if status >= 400:
+            return problem(web, status, document["code"], document["detail"])
+        return web.json(document, status=status)
+
+
+def problem(web: Web, status: int, code: str, detail: str) -> Response:
+    """An RFC 9457 problem document."""
+    body = {"type": f"urn:nestwork:problem:{code}", "title": code, "status": status, "detail": detail, "code": code}
+    return web.json(body, status=status, content_type="application/problem+json")
+
+
+def run(app: NestworkApp) -> None:
+    """``python -m services.NAME``: a worker, unless another Faust command is given."""
+    if len(sys.argv) == 1:
+        config = settings()
+        sys.argv += ["worker", "--web-port", str(config.web_port), "--web-host", config.web_host, "-l", "warning"]
+    app.main()

@@ -9,13 +9,20 @@ import pytest
 from deploy.scenarios.model import LaterEvent, read_scenario
 from deploy.scenarios.runner import run_files
 
-FILES = sorted(Path(__file__).parent.glob("*.yaml"))
+FOLDER = Path(__file__).parent
+FILES = sorted(FOLDER.glob("*.yaml"))
+LAW_FILES = sorted((FOLDER / "law").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_scenario_of_this_folder_is_readable_and_uses_what_there_is(file: Path) -> None:
     scenario = read_scenario(file)
     assert not [event for day in scenario.days for event in day.events if isinstance(event, LaterEvent)]
+
+
+@pytest.mark.parametrize("file", LAW_FILES, ids=lambda file: file.stem)
+def test_a_case_of_the_law_is_readable(file: Path) -> None:
+    assert read_scenario(file).days
 
 
 @pytest.mark.slow

@@ -137,3 +137,8 @@ def test_a_census_record_may_correct_the_hire_date() -> None:
 def test_a_rehire_without_a_known_end_ends_the_spell_before_it() -> None:
     history = with_census_dates((), date(2015, 1, 5), None, date(2020, 6, 1))
     assert (Employment(date(2015, 1, 5), date(2020, 5, 31)), Employment(date(2020, 6, 1))) == history
+
+
+def test_left_and_rehired_on_one_day_means_employed() -> None:
+    history = with_census_dates((), date(2015, 1, 5), date(2020, 6, 1), date(2020, 6, 1))
+    assert (Employment(date(2015, 1, 5), date(2020, 5, 31)), Employment(date(2020, 6, 1))) == history

@@ -121,6 +121,33 @@ def test_employer_money_of_a_line_is_cut_by_largest_remainder() -> None:
     assert decision.credited == (("match", 333), ("profit_sharing", 667))
 
 
+def test_the_odd_cent_of_a_cut_falls_on_the_lowest_source_name() -> None:
+    before = YearToDate(other_additions_cents=7_199_801)
+    decision = decided(("profit_sharing", "1.00"), ("match", "1.00"), before=before)
+    assert decision.credited == (("match", 99), ("profit_sharing", 100))
+
+
+def test_what_is_catch_up_already_leaves_less_to_relabel_into() -> None:
+    before = YearToDate(regular_pre_tax_cents=2_450_000, other_additions_cents=4_750_000)
+    decision = decided(
+        ("pre_tax", "7900.00"), ("profit_sharing", "500.00"), participant=a_participant(born=FIFTY_TWO), before=before
+    )
+    assert decision.relabels == (Relabel("pre_tax", 10_000),)
+    assert decision.cuts == (Cut("profit_sharing", 40_000, "LIMIT_415C"),)
+    assert decision.year_to_date.catch_up_cents == 800_000
+
+
+def test_a_cut_never_takes_a_deferral_that_was_just_relabelled() -> None:
+    before = YearToDate(catch_up_cents=799_998, other_additions_cents=7_200_000)
+    decision = decided(("pre_tax", "0.01"), ("roth", "0.03"), participant=a_participant(born=FIFTY_TWO), before=before)
+    assert decision.credited == (("pre_tax", 1), ("roth", 1))
+    assert (decision.year_to_date.regular_cents, decision.year_to_date.catch_up_cents) == (0, 800_000)
+
+
+def test_a_source_named_twice_means_the_sum() -> None:
+    assert decided(("pre_tax", "1.00"), ("pre_tax", "2.00")).credited == (("pre_tax", 300),)
+
+
 def test_rollovers_and_loan_repayments_meet_no_limit() -> None:
     before = YearToDate(regular_pre_tax_cents=2_450_000, other_additions_cents=4_750_000)
     decision = decided(("rollover_pre_tax", "90000.00"), ("loan_repayment", "5.00"), before=before)

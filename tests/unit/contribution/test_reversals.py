@@ -79,6 +79,8 @@ def test_catch_up_is_reversed_before_regular_money() -> None:
     line = decide_line(a_line(("pre_tax", "500.00")), a_plan(), FIFTY, limits_2026(), before)
     decision = reversed_line(line, ("pre_tax", "350.00"), plan=a_plan())
     assert (decision.year_to_date.regular_cents, decision.year_to_date.catch_up_cents) == (2_445_000, 0)
+    rest = reversed_line(decision, plan=a_plan())
+    assert (rest.year_to_date.regular_cents, rest.year_to_date.catch_up_cents) == (2_430_000, 0)
 
 
 def test_deemed_roth_is_reversed_as_the_roth_it_was_recorded_as() -> None:
@@ -107,6 +109,29 @@ def test_relabels_are_undone_when_the_money_that_caused_them_goes() -> None:
         decision.year_to_date.catch_up_cents,
         decision.year_to_date.other_additions_cents,
     ) == (2_450_000, 0, 3_980_000)
+
+
+def test_a_relabel_is_undone_only_as_far_as_402g_has_room() -> None:
+    before = YearToDate(regular_pre_tax_cents=2_450_000, other_additions_cents=3_980_000)
+    employer = decide_line(a_line(("profit_sharing", "9000.00")), a_plan(), FIFTY, limits_2026(), before)
+    deferral = decide_line(a_line(("pre_tax", "1300.00")), a_plan(), FIFTY, limits_2026(), employer.year_to_date)
+    assert (deferral.year_to_date.regular_cents, deferral.year_to_date.catch_up_cents) == (2_320_000, 260_000)
+    assert employer.record is not None
+    decision = reverse_line(employer.record, None, a_plan(), FIFTY, limits_2026(), deferral.year_to_date)
+    assert decision.relabels == (Relabel("pre_tax", -130_000),)
+    assert (decision.year_to_date.regular_cents, decision.year_to_date.catch_up_cents) == (2_450_000, 130_000)
+
+
+def test_a_source_named_twice_is_reversed_once() -> None:
+    decision = reversed_line(matched_line(), ("pre_tax", "100.00"), ("pre_tax", "100.00"))
+    assert (decision.accepted_cents, decision.rejected_cents) == (16_923, 3_077)
+
+
+def test_a_match_cut_by_415_does_not_grow_in_a_reversal() -> None:
+    forty, before = a_participant(), YearToDate(other_additions_cents=7_183_000)
+    line = decide_line(a_line(("pre_tax", "169.23"), compensation="4230.77"), MATCHED, forty, limits_2026(), before)
+    assert line.credited == (("match", 77), ("pre_tax", 16_923))
+    assert reversed_line(line, ("pre_tax", "10.00"), person=forty).debited == (("pre_tax", 1_000),)
 
 
 def test_deferrals_relabelled_since_are_taken_from_catch_up() -> None:

@@ -31,9 +31,13 @@ def test_a_per_pay_match_has_no_true_up() -> None:
 
 def test_what_was_deferred_elsewhere_earns_no_true_up() -> None:
     person = a_participant(opening=Opening(2026, regular_cents=1_000_000, compensation_cents=10_000_000))
-    decision = decide_true_up(ANNUAL, person, limits_2026(), year_to_date_at_start(person, 2026))
+    line = a_line(("pre_tax", "100.00"), compensation="10000.00")
+    before = year_to_date_at_start(person, 2026)
+    decision = decide_true_up(
+        ANNUAL, person, limits_2026(), decide_line(line, ANNUAL, person, limits_2026(), before).year_to_date
+    )
     assert decision is not None
-    assert decision.cents == 0
+    assert (decision.cents, decision.year_to_date.match_cents) == (0, 10_000)
 
 
 def test_a_true_up_stays_within_annual_additions() -> None:

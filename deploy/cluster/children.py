@@ -70,7 +70,8 @@ class Child:
         """Decide when it may start again: at once, but ever later while it dies soon after each start."""
         lived = time.monotonic() - self.started_at
         self.quick_deaths = self.quick_deaths + 1 if lived < QUICK_DEATH_SECONDS else 0
-        self.not_before = time.monotonic() + BACK_OFF_SECONDS[min(self.quick_deaths, len(BACK_OFF_SECONDS) - 1)]
+        step = min(max(self.quick_deaths - 1, 0), len(BACK_OFF_SECONDS) - 1)
+        self.not_before = time.monotonic() + BACK_OFF_SECONDS[step]
         self.process = None
         self.restarts += 1
 

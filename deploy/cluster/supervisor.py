@@ -27,6 +27,7 @@ from deploy.cluster.state import Phase, ProcessRecord, State, read_state, write_
 
 TICK_SECONDS = 0.02
 INFRASTRUCTURE_TIMEOUT_SECONDS = 60.0
+QUICK_DEATHS_MAX = 3  # While starting; later a process is tried again for ever, ever more slowly.
 
 
 class Stopping(Exception):
@@ -162,6 +163,8 @@ class Supervisor:
             for child in waiting:
                 if child.kind in ("broker", "postgres") and child.has_ended():
                     raise StartFailed(f"{child.name} ended while starting:\n{processes.tail(child.log)}")
+                if child.quick_deaths >= QUICK_DEATHS_MAX:
+                    raise StartFailed(f"{child.name} ends again and again:\n{processes.tail(child.log)}")
             waiting[:] = [child for child in waiting if not child.ready()]
             return not waiting
 

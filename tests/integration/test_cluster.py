@@ -173,3 +173,11 @@ async def test_given_servers_are_used_instead_of_embedded_ones_and_left_running(
     assert await query(cluster.database_url("trading"), "SELECT current_database()") == "nestwork_trading"
     await cluster.stop()
     assert len(infrastructure.state.living()) == 2
+
+
+async def test_a_worker_that_ends_at_once_fails_the_start_without_waiting_for_the_timeout(tmp_path: Path) -> None:
+    with pytest.raises(StartFailed, match=r"No module named tests\.support\.nobody"):
+        await Cluster.start(
+            tmp_path / "c", worker_module="tests.support.nobody", custodian=False, postgres_settings=SMALL
+        )
+    assert nothing_of(require_state(tmp_path / "c"))

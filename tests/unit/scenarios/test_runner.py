@@ -1,0 +1,107 @@
+"""What the runner does without a cluster: files it cannot run, pages it reads, records it sorts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.scenarios.feed import take
+from deploy.scenarios.observed import Observed
+from deploy.scenarios.runner import is_answered, run_files
+from tests.unit.scenarios.builders import TEXT
+
+
+@dataclass
+class Fetched:
+    """A record as the consumer hands it over."""
+
+    topic: str
+    body: dict[str, Any]
+    ce_type: str = "nestwork.something.v1"
+    partition: int = 0
+    offset: int = 0
+    key: bytes = b"s000-P1"
+    extra: list[tuple[str, bytes]] = field(default_factory=list)
+
+    @property
+    def value(self) -> bytes:
+        return json.dumps(self.body).encode()
+
+    @property
+    def headers(self) -> list[tuple[str, bytes]]:
+        return [("ce_type", self.ce_type.encode()), ("ce_id", b"id-1"), *self.extra]
+
+
+def nestwork(*arguments: str) -> tuple[int, dict[str, Any]]:
+    """The command's exit status and its document, in a process of its own as people run it."""
+    command = [sys.executable, "-c", "from deploy.cli.main import main; main()", *arguments, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+async def test_a_file_that_cannot_run_differs_and_starts_no_cluster(tmp_path: Path) -> None:
+    wrong, later = tmp_path / "wrong.yaml", tmp_path / "later.yaml"
+    wrong.write_text(TEXT.replace("trade_on", "trade_onn"))
+    later.write_text(TEXT.replace("{resend: c1}", '{split: F1, ratio: "2"}'))
+    first, second = await run_files([wrong, later])
+    assert [(d.path, d.actual) for d in first.differences] == [("plans.ACME.trade_onn", "unknown key")]
+    assert [(d.path, d.actual) for d in second.differences] == [("days[0].events[2]", "not supported yet")]
+
+
+def test_the_command_prints_one_document_and_fails_when_a_file_differs(tmp_path: Path) -> None:
+    status, document = nestwork("scenario", "run", str(tmp_path / "missing.yaml"))
+    assert status == 1
+    assert document["ok"] is False
+    assert {"file", "scenario", "ok", "days", "differences"} == set(document["files"][0])
+    assert {"path", "expected", "actual"} == set(document["files"][0]["differences"][0])
+
+
+def test_partitions_must_be_a_power_of_two(tmp_path: Path) -> None:
+    status, document = nestwork("scenario", "run", str(tmp_path / "missing.yaml"), "--partitions", "6")
+    assert status == 1
+    assert "power of two" in document["error"]
+
+
+@pytest.mark.parametrize(
+    ("page", "answered"),
+    [
+        ({"state": "ordered", "orders": {"confirmed": 2, "pending": 1, "rejected": 1}}, True),
+        ({"state": "ordered", "orders": {}}, True),
+        ({"state": "open", "orders": {}}, False),
+        ({"state": "ordered", "orders": {"unanswered": 1}}, False),
+        ({"state": "ordered", "orders": {"broken": 1}, "corrections_outstanding": 1}, False),
+        ({}, False),
+    ],
+)
+def test_a_day_is_answered_when_its_orders_are_made_and_none_waits(page: dict[str, Any], answered: bool) -> None:
+    assert is_answered(page) is answered
+
+
+def test_a_marker_in_the_price_log_says_that_the_day_is_cut() -> None:
+    observed = Observed()
+    take(observed, Fetched("market.prices.v1", {"trade_date": "2026-11-20"}, "nestwork.day.value-cut.v1"))
+    assert observed.days_cut == set()
+    take(observed, Fetched("market.prices.v1", {"trade_date": "2026-11-20"}, "nestwork.day.cut.v1"))
+    take(observed, Fetched("custodian.confirmations.v1", {"trade_date": "2026-11-23"}, "nestwork.day.cut.v1"))
+    assert observed.days_cut == {"2026-11-20"}
+
+
+def test_a_dead_letter_is_kept_once_with_its_reason() -> None:
+    observed = Observed()
+    for _ in range(2):
+        take(observed, Fetched("payroll.contributions.v1.dlq", {}, extra=[("reason", b"NOT_JSON")]))
+    assert [("s000-P1", observed.day, "NOT_JSON")] == list(observed.dead_letters.values())
+
+
+def test_records_repeated_on_the_wire_are_kept_once() -> None:
+    observed = Observed()
+    receipt = {"request": {"source": "/scenario/s000", "id": "s000-c1"}, "status": "accepted"}
+    for offset in range(2):
+        take(observed, Fetched("payroll.receipts.v1", receipt, offset=offset))
+    assert len(observed.answers(("/scenario/s000", "s000-c1"))) == 1

@@ -10,7 +10,7 @@ _DOLLARS = re.compile(r"(-?)([0-9]+)(?:\.([0-9]{1,2}))?")
 def cents_of(text: str) -> int:
     """Return the cents of dollars such as "169.23", "-0.5" or "12".
 
-    Raises ``ValueError`` for anything else: more than two decimals, exponents, currency signs, numbers not given as text.
+    Raises ``ValueError`` for anything else: more than two decimals, exponents, currency signs, numbers not in text.
     """
     found = _DOLLARS.fullmatch(text) if isinstance(text, str) else None
     if found is None:

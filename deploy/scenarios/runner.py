@@ -32,8 +32,6 @@ from shared.runtime.settings import Settings
 from shared.values.trading_days import next_trading_day, previous_trading_day
 
 WAIT_SECONDS = 120.0
-STATES_WITH_ORDERS = frozenset({"ordered", "valuing", "closed"})
-"""Trading's words for a day whose orders are all made: before that, no order may only mean not yet."""
 
 OnDay = Callable[[date, str], Awaitable[None]]
 
@@ -290,13 +288,13 @@ class Driver:
 
 
 def is_answered(page: Page) -> bool:
-    """True when trading has made the day's orders, each has an answer, and no correction is awaited."""
+    """True when trading has made the day's orders, each has an answer, and no correction is awaited.
+
+    Until the orders are made, no order only means not yet; a confirmation nobody judged may still be a break.
+    """
     orders: dict[str, Any] = page.get("orders") or {}
-    return (
-        page.get("state") in STATES_WITH_ORDERS
-        and not orders.get("unanswered")
-        and not page.get("corrections_outstanding")
-    )
+    awaited = orders.get("unanswered"), page.get("corrections_outstanding"), page.get("confirmations_unjudged")
+    return bool(page.get("orders_built")) and not any(awaited)
 
 
 def _day_path(day: date) -> str:

@@ -165,15 +165,15 @@ def _proof(closed: Mapping[str, Any] | None) -> str:
 
 
 def _breaks(names: Namespace, breaks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    own = [found for found in breaks if names.owns(str(found.get("plan_id", "")))]
+    """Orders whose confirmation is held, with the reason."""
     return [
         {
             "plan": names.plain(found["plan_id"]),
-            "fund": names.plain(str(found.get("fund_id", ""))),
-            "side": found.get("side"),
-            "code": found.get("code"),
+            "fund": names.plain(found["fund_id"]),
+            "code": found["break_code"],
         }
-        for found in sorted(own, key=lambda f: (f["plan_id"], str(f.get("fund_id")), str(f.get("side"))))
+        for found in sorted(breaks, key=lambda found: (found["plan_id"], found["fund_id"], found["order_id"]))
+        if names.owns(found["plan_id"])
     ]
 
 

@@ -71,11 +71,12 @@ def test_partitions_must_be_a_power_of_two(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("page", "answered"),
     [
-        ({"state": "ordered", "orders": {"confirmed": 2, "pending": 1, "rejected": 1}}, True),
-        ({"state": "ordered", "orders": {}}, True),
-        ({"state": "open", "orders": {}}, False),
-        ({"state": "ordered", "orders": {"unanswered": 1}}, False),
-        ({"state": "ordered", "orders": {"broken": 1}, "corrections_outstanding": 1}, False),
+        ({"orders_built": True, "orders": {"confirmed": 2, "pending": 1, "rejected": 1}}, True),
+        ({"orders_built": True, "orders": {}}, True),
+        ({"orders_built": False, "orders": {}}, False),
+        ({"orders_built": True, "orders": {"unanswered": 1}}, False),
+        ({"orders_built": True, "orders": {"confirmed": 1}, "confirmations_unjudged": 1}, False),
+        ({"orders_built": True, "orders": {"broken": 1}, "corrections_outstanding": 1}, False),
         ({}, False),
     ],
 )

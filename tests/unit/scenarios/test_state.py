@@ -158,3 +158,10 @@ def test_expected_money_is_compared_as_dollars() -> None:
 def test_expectations_of_later_features_differ_and_say_so() -> None:
     (difference,) = expected_differences("day", Expect(vested={"P1": {}}), state_of(a_run(), Observed()))
     assert difference.actual == "not supported yet"
+
+
+def test_breaks_are_this_files_with_their_reason() -> None:
+    held = {"order_id": "o1", "plan_id": "s000-ACME", "fund_id": "s000-F1", "break_code": "PRICE_MISMATCH"}
+    foreign = held | {"plan_id": "s001-ACME"}
+    state = state_of(a_run(), observed_on_the_first_day(), breaks=[held, foreign])
+    assert state["breaks"] == [{"plan": "ACME", "fund": "F1", "code": "PRICE_MISMATCH"}]

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from shared.values.rounding import half_up_div
 
@@ -59,6 +60,12 @@ def limits_of(year: int, figures: Mapping[str, int | str | None]) -> Limits:
         roth_catch_up_wages_cents=optional_cents("roth_catch_up_wages"),
         notice=str(figures.get("notice", "")),
     )
+
+
+def limits_of_fact(fact: Mapping[str, Any]) -> Limits:
+    """Return the limits a `limits.v1` fact states; its model has checked the figures (cents)."""
+    stated: dict[str, Any] = {entry.name: fact.get(entry.name) for entry in fields(Limits)}
+    return Limits(**stated)
 
 
 @cache

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -40,6 +40,32 @@ class Participant(msgspec.Struct, frozen=True, gc=False):
     hours_by_year: Mapping[int, int] = {}
     group: str | None = None
     opening: Opening | None = None
+
+
+def participant_of_census(census: Mapping[str, Any], before: Participant | None = None) -> Participant:
+    """Return the person a census fact describes; `before` (the last fact's) brings the employment history.
+
+    Dates are ISO text, as in the event's JSON.
+    """
+    history = with_census_dates(
+        () if before is None else before.employment,
+        date.fromisoformat(census["hire_date"]),
+        _optional_date(census.get("termination_date")),
+        _optional_date(census.get("rehire_date")),
+    )
+    opening = census.get("opening")
+    return Participant(
+        birth_date=date.fromisoformat(census["birth_date"]),
+        employment=history,
+        prior_year_wages_cents=census.get("prior_year_wages_cents"),
+        hours_by_year={int(year): int(hours) for year, hours in (census.get("hours_by_year") or {}).items()},
+        group=census.get("group"),
+        opening=None if opening is None else msgspec.convert(opening, Opening),
+    )
+
+
+def _optional_date(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
 
 
 def with_census_dates(

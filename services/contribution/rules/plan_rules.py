@@ -56,7 +56,7 @@ def plan_rules_of(plan_id: str, fact: Mapping[str, object]) -> PlanRules:
         sources=frozenset(sources),
         deferral_overflow=_one_of(plan_id, fact, "deferral_overflow", (PRO_RATA, PRE_TAX_FIRST)),
         roth_catch_up=_one_of(plan_id, fact, "roth_catch_up", (DEEMED, REJECT)),
-        has_higher_catch_up=fact.get("has_higher_catch_up") is not False,
+        has_higher_catch_up=fact.get("catch_up_60_63") is not False,
         match=None if fact.get("match") is None else match_formula_of(fact["match"]),
         eligibility=None if fact.get("eligibility") is None else eligibility_rule_of(fact["eligibility"]),
         post_severance_days=_optional_days(plan_id, fact.get("post_severance_days")),

@@ -8,7 +8,7 @@ import pytest
 
 from services.contribution.rules.eligibility import EligibilityRule, eligibility_rule_of, entry_date, refusal
 from services.contribution.rules.participant import Employment, Participant, with_census_dates
-from tests.unit.contribution.builders import a_participant
+from tests.unit.contribution.builders import a_participant, a_plan
 
 HIRED = date(2020, 1, 6)
 
@@ -29,6 +29,7 @@ def test_a_last_pay_may_come_two_and_a_half_months_after_the_last_day() -> None:
 
 
 def test_a_plan_may_set_the_days_of_a_last_pay() -> None:
+    assert a_plan(post_severance_days=0).post_severance_days == 0
     left = a_participant(employment=(Employment(HIRED, date(2026, 6, 30)),))
     assert refusal(None, 0, left, date(2026, 6, 30)) is None
     assert refusal(None, 0, left, date(2026, 7, 1)) == "TERMINATED"

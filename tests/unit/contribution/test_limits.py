@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 
 import pytest
 
 from services.contribution.rules.deferrals import catch_up_limit_of
-from services.contribution.rules.limits import limits_of, must_be_roth, prorated_limit, reviewed_limits
+from services.contribution.rules.limits import limits_of, limits_of_fact, must_be_roth, prorated_limit, reviewed_limits
+from shared.events.limits import LimitsFact
 from shared.values.money import cents_of
 from tests.unit.contribution.builders import a_participant, a_plan, limits_2026
 
@@ -49,7 +51,7 @@ def test_catch_up_follows_the_age_attained_by_31_december(born: date, limit: str
 
 
 def test_a_plan_may_leave_out_the_higher_catch_up() -> None:
-    plan = a_plan(has_higher_catch_up=False)
+    plan = a_plan(catch_up_60_63=False)
     assert catch_up_limit_of(plan, a_participant(born=date(1966, 12, 31)), limits_2026()) == 800_000
 
 
@@ -62,6 +64,11 @@ def test_roth_catch_up_asks_for_wages_strictly_above_the_threshold() -> None:
     assert must_be_roth(limits_2026(), cents_of("150000.01"))
     assert not must_be_roth(limits_2026(), None)
     assert not must_be_roth(reviewed_limits()[2025], cents_of("900000.00"))
+
+
+def test_a_limits_fact_gives_the_same_limits_as_the_table() -> None:
+    fact = LimitsFact(**asdict(limits_2026())).model_dump(mode="json")
+    assert limits_of_fact(fact) == limits_2026()
 
 
 def test_a_short_year_has_a_part_of_the_limit() -> None:

@@ -215,15 +215,3 @@ def test_the_same_line_has_the_same_key_whatever_the_order_of_its_amounts() -> N
 def test_a_plan_fact_that_makes_no_sense_is_refused(fact: dict[str, object], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         plan_rules_of("ACME", fact)
-
-
-def test_a_plan_fact_may_leave_out_everything_but_its_sources() -> None:
-    plan = plan_rules_of("ACME", {"sources": ["pre_tax", "match"], "default_fund": "F1"})
-    assert (
-        plan.deferral_overflow,
-        plan.roth_catch_up,
-        plan.match,
-        plan.eligibility,
-    ) == ("pro_rata", "deemed", None, None)
-    assert plan.sources == plan.admitted
-    assert not plan.may_deem_roth

@@ -35,6 +35,7 @@ class Child:
     quick_deaths: int = 0
     started_at: float = 0.0
     not_before: float = 0.0
+    last_status: int | None = None  # Exit status of the latest death; below 0 the signal that caused it.
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     birth: str = ""
 
@@ -69,6 +70,7 @@ class Child:
     def note_death(self) -> None:
         """Decide when it may start again: at once, but ever later while it dies soon after each start."""
         lived = time.monotonic() - self.started_at
+        self.last_status = self.process.returncode if self.process else None
         self.quick_deaths = self.quick_deaths + 1 if lived < QUICK_DEATH_SECONDS else 0
         step = min(max(self.quick_deaths - 1, 0), len(BACK_OFF_SECONDS) - 1)
         self.not_before = time.monotonic() + BACK_OFF_SECONDS[step]

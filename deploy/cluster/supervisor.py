@@ -7,6 +7,7 @@ cluster, when its standard input closes because the process that asked for the c
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import select
 import signal
@@ -15,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -154,6 +156,7 @@ class Supervisor:
             self.children.append(child)
         self.state = self.state.with_process(child.start())
         self.save()
+        log_event("process_started", name=child.name, pid=self.state.processes[child.name].pid)
 
     def wait_ready(self, children: list[Child], timeout: float) -> None:
         """Wait until all are ready; a worker that dies meanwhile is started again, Kafka and PostgreSQL are not."""
@@ -164,7 +167,9 @@ class Supervisor:
                 if child.kind in ("broker", "postgres") and child.has_ended():
                     raise StartFailed(f"{child.name} ended while starting:\n{processes.tail(child.log)}")
                 if child.quick_deaths >= QUICK_DEATHS_MAX:
-                    raise StartFailed(f"{child.name} ends again and again:\n{processes.tail(child.log)}")
+                    raise StartFailed(
+                        f"{child.name} ends again and again (status {child.last_status}):\n{processes.tail(child.log)}"
+                    )
             waiting[:] = [child for child in waiting if not child.ready()]
             return not waiting
 
@@ -194,6 +199,7 @@ class Supervisor:
         for child in self.children:
             if child.process is not None and child.has_ended():
                 child.note_death()
+                log_event("process_ended", name=child.name, status=child.last_status, restarts=child.restarts)
                 self.state = self.state.with_process(child.record())
                 self.save()
             if child.process is None and now >= child.not_before and not self.is_held(child):
@@ -233,6 +239,12 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def log_event(event: str, **fields: object) -> None:
+    """One JSON line on standard error, which is the supervisor's log."""
+    sys.stderr.write(json.dumps({"ts": datetime.now(UTC).isoformat(), "event": event, **fields}) + "\n")
+    sys.stderr.flush()
 
 
 def kafka_cluster_uuid(folder: Path) -> str:

@@ -36,3 +36,4 @@ FACTS_STORED = Counter("nestwork_facts_stored_total", "Facts stored by topic.", 
 DAYS_CLOSED = Counter("nestwork_lane_days_closed_total", "Lane closings by cycle.", ["cycle"])
 BUFFERED_BYTES = Gauge("nestwork_buffered_bytes", "Bytes fetched and not yet decided.")
 LAST_PROGRESS = Gauge("nestwork_last_progress_timestamp_seconds", "Time of the last committed poll or idle check.")
+CONSERVATION_BREAKS = Gauge("nestwork_conservation_breaks", "Equations of the last proof that did not hold: must be 0, page.")

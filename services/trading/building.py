@@ -1,0 +1,109 @@
+"""The cut: each lane packs its legs, the builder makes one order per plan, fund and side, their lanes say them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import orjson
+
+from services.trading import store
+from services.trading.rules.orders import order_id_of
+from shared.events.topics import CUSTODIAN_ORDERS
+from shared.runtime.work import Task, Work
+from shared.values.hashing import bucket_of
+
+LINES_PER_SLICE = 8_000
+ORDERS_PER_SLICE = 1_000
+ORDER = "nestwork.custodian.order.v1"
+
+
+async def pack_legs(work: Work, lane: int, day: date) -> bool:
+    """Pack the legs of a few plans: all cents of one (participant, source) in an order are one leg. True when none is left."""
+    connection = work.connection
+    packed = {row["plan_id"] for row in await connection.fetch(store.PLANS_PACKED, day, lane)}
+    plans, lines = [], 0
+    waiting = [row for row in await connection.fetch(store.PLANS_TO_PACK, day, lane) if row["plan_id"] not in packed]
+    for row in waiting:
+        if plans and lines + row["lines"] > LINES_PER_SLICE:
+            break
+        plans.append(row["plan_id"])
+        lines += row["lines"]
+    if plans:
+        rows = await connection.fetch(store.LINES_TO_PACK, day, lane, plans)
+        await store.copy(connection, "order_legs", store.LEG_COLUMNS, _packs(day, lane, rows))
+    return len(plans) == len(waiting)
+
+
+def _packs(day: date, lane: int, rows: list[Any]) -> list[tuple[Any, ...]]:
+    legs: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
+    buckets: dict[str, int] = {}
+    for plan, participant, bucket, accounts, sources, cents in rows:
+        buckets[participant] = bucket
+        at = 0
+        for source in sources:
+            for fund in accounts[:-1]:
+                amount = cents[at]
+                at += 1
+                if amount:
+                    pack = legs.setdefault((plan, fund), {})
+                    pack[participant, source] = pack.get((participant, source), 0) + amount
+    packs = []
+    for (plan, fund), pack in sorted(legs.items()):
+        keys = sorted(pack)
+        packs.append(
+            (day, lane, plan, fund, "buy", sum(pack.values()), [key[0] for key in keys], [buckets[key[0]] for key in keys],
+             [key[1] for key in keys], [pack[key] for key in keys])
+        )  # fmt: skip
+    return packs
+
+
+async def build_orders(work: Work, day: date) -> bool:
+    """Wave 0 of ``day``: new legs and those of orders the custodian rejected before this cut."""
+    connection = work.connection
+    await connection.execute(store.FREE_REJECTED_LEGS)
+    await connection.execute(store.MARK_CARRIED, day)
+    rows = await connection.fetch(store.WAITING_TOTALS, day)
+    if rows:
+        ids = [order_id_of(row["plan_id"], row["fund_id"], row["side"], "cents", day, 0) for row in rows]
+        plans, funds = [row["plan_id"] for row in rows], [row["fund_id"] for row in rows]
+        sides, lanes = [row["side"] for row in rows], [bucket_of(one) % work.partitions for one in ids]
+        await connection.execute(
+            store.INSERT_ORDERS, ids, day, plans, funds, sides, [row["total"] for row in rows], lanes, work.now(0)
+        )
+        await connection.execute(store.ASSIGN_LEGS, day, ids, plans, funds, sides)
+        for lane in sorted(set(lanes)):
+            work.add_task(lane, "day", day, "say_orders", {}, work.now(0))
+    return True
+
+
+async def say_orders(work: Work, task: Task) -> str | None:
+    """Publish one slice of this lane's orders; the position is the last order id."""
+    rows = await work.connection.fetch(
+        store.ORDERS_TO_SAY, task.trade_date, task.lane, task.position or "", ORDERS_PER_SLICE
+    )
+    for row in rows:
+        body = {
+            "order_id": row["order_id"],
+            "plan_id": row["plan_id"],
+            "fund_id": row["fund_id"],
+            "trade_date": task.trade_date.isoformat(),
+            "side": row["side"],
+            "cents": row["amount"],
+            "wave": row["wave"],
+        }
+        work.emit(
+            task.lane, CUSTODIAN_ORDERS.name, key=row["order_id"].encode(), ce_type=ORDER, ce_id=row["order_id"],
+            value=orjson.dumps(body), recorded_at=task.recorded_at,
+        )  # fmt: skip
+    return rows[-1]["order_id"] if len(rows) == ORDERS_PER_SLICE else None
+
+
+async def close_cut(work: Work, lane: int, day: date) -> dict[str, Any]:
+    """What the lane was instructed and what it packed into legs; the builder's lane adds the orders."""
+    totals = dict(await work.connection.fetchrow(store.LANE_INSTRUCTED, day, lane))
+    totals["leg_cents"] = await work.connection.fetchval(store.LANE_LEGS, day, lane)
+    if lane == 0:
+        totals |= dict(await work.connection.fetchrow(store.DAY_ORDERS, day))
+        totals["ordered_leg_cents"] = await work.connection.fetchval(store.LEGS_ORDERED, day)
+    return totals

@@ -1,0 +1,224 @@
+"""Confirmations become fills: the builder judges each and fixes the cut of the ranking, the lanes share out and say."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import msgspec
+from asyncpg.pgproto.pgproto import UUID
+
+from services.trading import store
+from services.trading.handlers import RULE_SET
+from services.trading.rules.confirmations import Confirmed, judge
+from services.trading.rules.orders import NEXT
+from shared.events.packed import Fill, FilledBatch
+from shared.events.topics import FUNDS, TRADES_FILLED
+from shared.runtime.work import Task, Work
+from shared.values.hashing import bucket_of
+from shared.values.identity import identity_of
+from shared.values.invariants import invariant
+from shared.values.shares import Price
+from shared.values.split import RankCut, rank_cut, shares_by_cut
+from shared.values.trading_days import GENESIS, day_after
+
+JUDGED_PER_ROUND = 1_000
+FILLS_PER_SLICE = 250
+LEGS_PER_RECORD = 3_000
+FILLED = "nestwork.trades.filled.v1"
+
+Legs = dict[tuple[str, str], tuple[int, int]]
+"""(participant, source) to (cents, bucket)."""
+
+
+async def judge_confirmations(work: Work) -> bool:
+    """Judge what can be judged for the value date that is open now; true when anything was."""
+    book_date = await work.connection.fetchval(store.UNDECIDED_CUT)
+    if book_date is None:
+        return False
+    last = await work.connection.fetchval(store.LAST_VALUED)
+    return await _judge(work, day_after(last) if last else GENESIS, book_date)
+
+
+async def _judge(work: Work, limit: date, book_date: date) -> bool:
+    rows = await work.connection.fetch(store.TO_JUDGE, limit, JUDGED_PER_ROUND)
+    if not rows:
+        return False
+    verdicts: list[tuple[str, int, str]] = []
+    changes: dict[str, list[Any]] = {}
+    accepted: list[Any] = []
+    reversed_versions: dict[tuple[str, int], int] = {}
+    for row in rows:
+        status, order_version = changes.get(row["order_id"], [None, row["order_status"], None, row["order_version"]])[1:4:2]
+        came, code = _verdict(work, row)
+        following = NEXT.get((status, came))
+        if came == "confirmed" and status == "confirmed" and row["status"] == "corrected":
+            following = NEXT[status, "corrected"]
+        if following is None or (order_version or 0) >= row["version"]:
+            verdicts.append((row["order_id"], row["version"], "refused:CONFIRMATION_CONFLICT"))
+            continue
+        if came == "confirmed":
+            if status == "confirmed":
+                reversed_versions[row["order_id"], row["version"]] = order_version
+            accepted.append(row)
+            changes[row["order_id"]] = [
+                row["order_id"], "confirmed", None, row["version"], row["price"], row["cents"], row["units"],
+            ]  # fmt: skip
+            verdicts.append((row["order_id"], row["version"], f"accepted:{book_date.isoformat()}"))
+        else:
+            keep = [None] * 4 if status != "confirmed" else changes.get(row["order_id"], [None] * 7)[3:]
+            changes[row["order_id"]] = [row["order_id"], following, code, *keep]
+            verdicts.append((row["order_id"], row["version"], f"broken:{code}" if code else came))
+    await work.connection.execute(store.SAVE_VERDICTS, *map(list, zip(*verdicts, strict=True)))
+    if changes:
+        await work.connection.execute(store.SAVE_STATUSES, *map(list, zip(*changes.values(), strict=True)))
+    await _share_out(work, accepted, reversed_versions, book_date)
+    return True
+
+
+def _verdict(work: Work, row: Any) -> tuple[str, str | None]:
+    """(what came, code): pending, rejected, confirmed or broken."""
+    if row["status"] in ("pending", "rejected"):
+        return row["status"], "ORDER_REJECTED" if row["status"] == "rejected" else None
+    fund = work.facts.get(FUNDS.name, row["fund_id"], row["trade_date"])
+    confirmed = Confirmed(row["units"], row["cents"], Price.parse(row["price"]))
+    code = judge(row["unit"], row["amount"], confirmed, Price.parse(row["final_price"]), fund["share_decimals"])
+    return ("confirmed", None) if code is None else ("broken", code)
+
+
+async def _share_out(work: Work, accepted: list[Any], reverses: dict[tuple[str, int], int], book_date: date) -> None:
+    """Fix the cut of each order's ranking over all its legs, and ask each lane with legs to post its share."""
+    if not accepted:
+        return
+    by_order: dict[str, dict[int, Legs]] = {}
+    for row in await work.connection.fetch(store.LEGS_OF, [row["order_id"] for row in accepted]):
+        lanes = by_order.setdefault(row["order_id"], {})
+        _merge(lanes.setdefault(row["lane"], {}), row)
+    posts: dict[int, list[Any]] = {}
+    for row in accepted:
+        lanes = by_order[row["order_id"]]
+        keys = [key for legs in lanes.values() for key in legs]
+        cents = [leg[0] for legs in lanes.values() for leg in legs.values()]
+        invariant(sum(cents) == row["amount"], f"the legs of {row['order_id']} are its amount")
+        cut = rank_cut(row["units"], cents, keys)
+        for lane in lanes:
+            posts.setdefault(lane, []).append(
+                [
+                    row["order_id"], row["version"], reverses.get((row["order_id"], row["version"])), row["plan_id"],
+                    row["fund_id"], row["side"], row["trade_date"].isoformat(), row["price"], row["units"], row["amount"],
+                    cut.as_json(),
+                ]
+            )  # fmt: skip
+    for lane, orders in sorted(posts.items()):
+        for start in range(0, len(orders), FILLS_PER_SLICE):
+            work.add_task(lane, "value", book_date, "fill", orders[start : start + FILLS_PER_SLICE], work.now(0))
+
+
+def _merge(legs: Legs, row: Any) -> None:
+    """Add a pack's legs; a carried one may name a (participant, source) that is there already."""
+    for participant, bucket, source, cents in zip(
+        row["participants"], row["buckets"], row["sources"], row["cents"], strict=True
+    ):
+        before = legs.get((participant, source), (0, bucket))
+        legs[participant, source] = (before[0] + cents, bucket)
+
+
+async def post_fills(work: Work, task: Task) -> None:
+    """Post this lane's share of some confirmed orders, and send them on to valuation."""
+    legs_by_order: dict[str, Legs] = {}
+    ids = [order[0] for order in task.body]
+    for row in await work.connection.fetch(store.LEGS_IN_LANE, ids, task.lane):
+        _merge(legs_by_order.setdefault(row["order_id"], {}), row)
+    fills: list[Fill] = []
+    entries: list[tuple[Any, ...]] = []
+    for order in task.body:
+        legs = legs_by_order[order[0]]
+        decimals = work.facts.get(FUNDS.name, order[4], date.fromisoformat(order[6]))["share_decimals"]
+        if order[2] is not None:
+            fills.append(await _reversed(work, task, order, decimals, legs))
+            entries.append(_entry(work, task, fills[-1], "fill_reversed"))
+        fills.append(_fill(order, legs, RankCut.from_json(order[10]), decimals))
+        entries.append(_entry(work, task, fills[-1], "fill"))
+    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, entries)
+    _say_fills(work, task, fills)
+
+
+def _fill(order: list[Any], legs: Legs, cut: RankCut, decimals: int) -> Fill:
+    order_id, version, _, plan_id, fund_id, side, trade_date, price, units, amount, _ = order
+    keys = sorted(legs)
+    cents = [legs[key][0] for key in keys]
+    shares = shares_by_cut(units, amount, cents, keys, cut)
+    return Fill(
+        order_id, version, plan_id, fund_id, side, trade_date, price, decimals, [key[0] for key in keys],
+        [legs[key][1] for key in keys], [key[1] for key in keys], cents, shares,
+    )  # fmt: skip
+
+
+async def _reversed(work: Work, task: Task, order: list[Any], decimals: int, legs: Legs) -> Fill:
+    """The mirror of what was posted for the version that this one corrects."""
+    posted = await work.connection.fetchrow(store.FILL_ENTRY, order[0], order[2], task.lane)
+    keys = sorted(legs)
+    invariant(posted is not None, f"version {order[2]} of {order[0]} was posted before it is corrected")
+    return Fill(
+        order[0], order[2], order[3], order[4], order[5], order[6], order[7], decimals, [key[0] for key in keys],
+        [legs[key][1] for key in keys], [key[1] for key in keys], [-cents for cents in posted["amounts"][:-1]],
+        [-units for units in posted["units"][:-1]], True,
+    )  # fmt: skip
+
+
+def _entry(work: Work, task: Task, fill: Fill, kind: str) -> tuple[Any, ...]:
+    cents, units = sum(fill.cents), sum(fill.units)
+    accounts = [f"{who}/{source}" for who, source in zip(fill.participants, fill.sources, strict=True)]
+    return (
+        task.trade_date, task.lane, work.next_entry(task.lane), task.recorded_at, kind, bucket_of(fill.plan_id), fill.plan_id,
+        None, UUID(identity_of(fill.order_id, kind, str(fill.version))), RULE_SET, None, [*accounts, "custodian"],
+        [*fill.cents, -cents], fill.sources, None, [*fill.units, -units], fill.order_id, fill.version,
+        date.fromisoformat(fill.trade_date),
+    )  # fmt: skip
+
+
+def _say_fills(work: Work, task: Task, fills: list[Fill]) -> None:
+    chunk: list[Fill] = []
+    legs = 0
+    for fill in fills:
+        if chunk and legs + len(fill.cents) > LEGS_PER_RECORD:
+            _say(work, task, chunk)
+            chunk, legs = [], 0
+        chunk.append(fill)
+        legs += len(fill.cents)
+    if chunk:
+        _say(work, task, chunk)
+
+
+def _say(work: Work, task: Task, fills: list[Fill]) -> None:
+    first = fills[0]
+    work.emit(
+        task.lane,
+        TRADES_FILLED.name,
+        key=None,
+        ce_type=FILLED,
+        ce_id=f"trading/{task.lane}/{task.trade_date.isoformat()}/{first.order_id}/{first.version}/{int(first.reversal)}",
+        value=msgspec.json.encode(FilledBatch(task.trade_date.isoformat(), RULE_SET, fills)),
+        recorded_at=task.recorded_at,
+    )
+
+
+async def decide_value(work: Work, day: date) -> bool:
+    """The value cut of ``day``: judge all that stands below it; what can't be judged stays in flight."""
+    limit = day if await work.connection.fetchval(store.LAST_VALUED) else GENESIS
+    while await _judge(work, limit, day):
+        pass
+    return True
+
+
+async def close_value(work: Work, lane: int, day: date) -> dict[str, Any]:
+    """This lane's fills of the date; the builder's lane adds what was confirmed and what is in flight."""
+    totals = dict(await work.connection.fetchrow(store.LANE_FILLED, day, lane))
+    if lane == 0:
+        confirmed = await work.connection.fetchrow(store.CONFIRMED_ON, day)
+        undone = await work.connection.fetchrow(store.REVERSED_ON, day)
+        totals["confirmed_units"] = confirmed["units"] - undone["units"]
+        totals["confirmed_cents"] = confirmed["cents"] - undone["cents"]
+        rows = await work.connection.fetch(store.IN_FLIGHT, day)
+        totals["in_flight"] = [[row["plan_id"], row["fund_id"], row["units"]] for row in rows]
+    return totals

@@ -1,0 +1,96 @@
+"""The items this service's handlers see."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import msgspec
+
+from shared.events.custodian import Confirmation
+from shared.events.packed import InstructedBatch
+from shared.runtime.records import Record
+from shared.runtime.facts import parse_body
+
+_decode = msgspec.json.Decoder(InstructedBatch).decode
+
+
+class InstructedLine(msgspec.Struct, gc=False):
+    """One line split over funds; ``legs`` is a matrix, sources by funds."""
+
+    lane: int
+    topic: str
+    offset: int
+    recorded_at: datetime
+    trade_date: date
+    key: str
+    plan_id: str
+    bucket: int
+    cause: str
+    sources: list[str]
+    funds: list[str]
+    legs: list[int]
+    trace: str | None = None
+
+    @property
+    def cents(self) -> int:
+        """Cents at stake."""
+        return sum(self.legs)
+
+
+class ConfirmationItem(msgspec.Struct, gc=False):
+    """One confirmation with the bytes it came as, in case it has to be dead-lettered."""
+
+    lane: int
+    topic: str
+    partition: int
+    offset: int
+    recorded_at: datetime
+    trade_date: date
+    key: str
+    order_id: str
+    status: str
+    version: int
+    shares: str | None
+    price: str | None
+    cents: int
+    reason: str | None
+    raw_key: bytes | None
+    raw_value: bytes | None
+    raw_headers: list[tuple[str, bytes]]
+
+    def as_record(self) -> Record:
+        """The record it came in."""
+        return Record(
+            self.lane, self.topic, self.partition, self.offset, self.recorded_at, self.raw_key, self.raw_value,
+            dict(self.raw_headers), self.raw_headers, self.trade_date,
+        )  # fmt: skip
+
+
+def explode_instructed(record: Record) -> list[InstructedLine]:
+    """The lines of a packed record."""
+    batch = _decode(record.value or b"")
+    trade_date = date.fromisoformat(batch.trade_date)
+    traces = batch.traces or [None] * len(batch.participants)
+    return [
+        InstructedLine(
+            record.lane, record.topic, record.offset, record.recorded_at, trade_date, participant, plan, bucket, cause,
+            sources, funds, legs, trace,
+        )
+        for participant, plan, bucket, cause, sources, funds, legs, trace in zip(
+            batch.participants, batch.plan_ids, batch.buckets, batch.causes, batch.sources, batch.funds, batch.cents, traces,
+            strict=True,
+        )
+    ]  # fmt: skip
+
+
+def explode_confirmation(record: Record) -> list[ConfirmationItem]:
+    """The confirmation of a record. Raises ``PoisonMessage`` when its shape is wrong."""
+    said = parse_body(Confirmation, record)
+    assert isinstance(said, Confirmation)
+    return [
+        ConfirmationItem(
+            record.lane, record.topic, record.partition, record.offset, record.recorded_at, record.trade_date,
+            said.order_id, said.order_id, said.status, said.version, said.shares, said.price, said.cents or 0, said.reason,
+            record.key, record.value, [(name, value) for name, value in record.raw_headers],
+        )
+    ]  # fmt: skip

@@ -1,0 +1,58 @@
+"""Read-only pages: where a trade date stands."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from services.trading import store
+from shared.runtime.clients import Pool
+
+SELECT_MARKS = "SELECT kind, appended_at IS NOT NULL AS appended FROM day_marks WHERE trade_date = $1"
+SELECT_DECIDED = "SELECT cycle FROM decided_days WHERE trade_date = $1"
+SELECT_COMMANDS = "SELECT kind, outcome, cause FROM day_commands WHERE trade_date = $1 ORDER BY version"
+
+
+async def trade_day(pool: Pool, request: Any) -> tuple[int, Any]:
+    """Orders by state, corrections outstanding, and how far the date's cycles are."""
+    try:
+        day = date.fromisoformat(request.match_info["date"])
+    except ValueError:
+        return 400, {"code": "invalid_date", "detail": "The date must be an ISO date."}
+    marks = {row["kind"]: row["appended"] for row in await pool.fetch(SELECT_MARKS, day)}
+    decided = {row["cycle"] for row in await pool.fetch(SELECT_DECIDED, day)}
+    states = {row["status"]: row["orders"] for row in await pool.fetch(store.DAY_STATES, day)}
+    breaks = [dict(row) for row in await pool.fetch(store.DAY_BREAKS, day)]
+    unjudged = await pool.fetchval(store.UNJUDGED, day)
+    progress = {row["cycle"]: {"read": row["read"], "closed": row["closed"]}
+                for row in await pool.fetch(store.DAY_PROGRESS, day)}  # fmt: skip
+    commands = [dict(row) for row in await pool.fetch(SELECT_COMMANDS, day)]
+    return 200, {
+        "trade_date": day.isoformat(),
+        "state": _state(marks, decided),
+        "orders_built": "day" in decided,
+        "orders": {
+            "total": sum(states.values()),
+            "unanswered": states.get("open", 0),
+            "pending": states.get("pending", 0),
+            "confirmed": states.get("confirmed", 0),
+            "rejected": states.get("rejected", 0),
+            "broken": states.get("broken", 0),
+        },
+        "corrections_outstanding": states.get("broken", 0),
+        "confirmations_unjudged": unjudged,
+        "breaks": breaks,
+        "lanes": progress,
+        "commands": commands,
+    }
+
+
+def _state(marks: dict[str, bool], decided: set[str]) -> str:
+    if "cut" not in marks:
+        return "open"
+    if "value" in marks:
+        return "valued" if "value" in decided else "valuing"
+    return "closed" if "day" in decided else "closing"
+
+
+PAGES = {"/v1/days/{date}": trade_day}

@@ -1,0 +1,36 @@
+"""How orders are named, and the life of one as a table."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from shared.events.fields import ID_CHARACTERS_MAX
+from shared.values.identity import derived_id
+
+OPEN, PENDING, CONFIRMED, REJECTED, BROKEN = "open", "pending", "confirmed", "rejected", "broken"
+
+NEXT: dict[tuple[str, str], str] = {
+    (OPEN, "pending"): PENDING,
+    (OPEN, "confirmed"): CONFIRMED,
+    (OPEN, "rejected"): REJECTED,
+    (OPEN, "broken"): BROKEN,
+    (PENDING, "pending"): PENDING,
+    (PENDING, "confirmed"): CONFIRMED,
+    (PENDING, "rejected"): REJECTED,
+    (PENDING, "broken"): BROKEN,
+    (BROKEN, "confirmed"): CONFIRMED,
+    (BROKEN, "broken"): BROKEN,
+    (BROKEN, "rejected"): REJECTED,
+    # Only a correction may touch what was filled: its fills are reversed and posted again.
+    (CONFIRMED, "corrected"): CONFIRMED,
+    (CONFIRMED, "broken"): CONFIRMED,
+}
+"""(status, what came) to the next status; anything else is refused as a conflict."""
+
+
+def order_id_of(plan_id: str, fund_id: str, side: str, unit: str, trade_date: date, wave: int) -> str:
+    """The order's name: its key, readable when it fits an id, the same in every replay."""
+    readable = f"{trade_date.isoformat()}:{plan_id}:{fund_id}:{side}:{unit}:{wave}"
+    if len(readable) <= ID_CHARACTERS_MAX:
+        return readable
+    return f"{trade_date.isoformat()}:{derived_id('order', plan_id, fund_id, side, unit, str(wave))}"

@@ -1,0 +1,107 @@
+"""The close: each lane values its participants at the date's prices, the builder proves the date and says it is closed."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import orjson
+
+from services.valuation import store
+from services.valuation.rules import proof
+from services.valuation.rules.balances import Rates
+from shared.events.topics import CONTRIBUTIONS_REROUTED, FUNDS, REQUESTS_REROUTED, VALUATION_DAYS
+from shared.events.valuation import DayClosed
+from shared.runtime import metrics
+from shared.runtime.logs import get_logger
+from shared.runtime.work import Work
+from shared.values.shares import Price, units_of
+
+log = get_logger(__name__)
+PARTICIPANTS_PER_SLICE = 10_000
+REROUTED = frozenset({CONTRIBUTIONS_REROUTED.name, REQUESTS_REROUTED.name})
+
+
+async def value_lane(work: Work, lane: int, day: date) -> bool:
+    """Value one slice of the lane's participants; true when all are valued."""
+    connection = work.connection
+    last = await connection.fetchrow(store.LAST_VALUED, day, lane)
+    after = (last["plan_id"], last["participant_id"]) if last else ("", "")
+    rows = await connection.fetch(store.POSITIONS_AFTER, lane, *after, PARTICIPANTS_PER_SLICE)
+    if rows:
+        rates = await _rates(work, day)
+        sums: dict[tuple[str, str], list[int]] = {}
+        balances = []
+        for plan_id, participant_id, bucket, text in rows:
+            holdings = orjson.loads(text)
+            balances.append((day, lane, participant_id, plan_id, bucket, rates.balance(holdings), text))
+            for key, (units, cost) in holdings.items():
+                total = sums.setdefault((plan_id, key.partition("/")[2]), [0, 0])
+                total[0] += units
+                total[1] += cost
+        await store.copy(connection, "balances", store.BALANCE_COLUMNS, balances)
+        added = [(day, lane, plan, fund, units, cost) for (plan, fund), (units, cost) in sums.items()]
+        await connection.execute(store.ADD_HOLDINGS, *map(list, zip(*added, strict=True)))
+    return len(rows) < PARTICIPANTS_PER_SLICE
+
+
+async def _rates(work: Work, day: date) -> Rates:
+    prices = {row["fund_id"]: Price.parse(row["price"]) for row in await work.connection.fetch(store.PRICES_OF, day, day)}
+    funds = work.facts.all_on(FUNDS.name, day)
+    known = {fund: price for fund, price in prices.items() if fund in funds}
+    return Rates(known, {fund: funds[fund]["share_decimals"] for fund in known})
+
+
+async def prove_date(work: Work, day: date) -> bool:
+    """Compare every stage with the next and the positions with the custodian's own holdings; wait for all its parts."""
+    connection = work.connection
+    parts = await connection.fetchrow(store.HOLDINGS_PARTS, day)
+    if not parts["parts"] or parts["seen"] < parts["parts"]:
+        return False
+    lanes = [orjson.loads(row["totals"])["stages"] for row in await connection.fetch(store.UPSTREAM, day)]
+    posted = dict(await connection.fetchrow(store.ALL_POSTED, day))
+    equations = proof.offsets_equations(lanes, REROUTED)
+    equations |= proof.money_equations(proof.add_up([*lanes, {"valuation": posted}]))
+    equations |= await _against_custodian(work, day, lanes)
+    status = "proven" if proof.is_proven(equations) else "broken"
+    cash = next((stages["contribution"]["plan_cash"] for stages in lanes if "plan_cash" in stages.get("contribution", {})), {})
+    await connection.execute(
+        store.INSERT_PROOF, day, status, orjson.dumps(equations).decode(), orjson.dumps(cash).decode(), work.now(0)
+    )
+    if status == "broken":
+        broken = {name: one for name, one in equations.items() if not one["ok"]}
+        log.error("day_not_proven", trade_date=day.isoformat(), equations=broken)
+        work.after_commit(lambda: metrics.CONSERVATION_BREAKS.set(len(broken)))
+    _say_closed(work, day, status, equations)
+    return True
+
+
+async def _against_custodian(work: Work, day: date, lanes: list[Any]) -> proof.Equations:
+    funds = work.facts.all_on(FUNDS.name, day)
+    held: dict[tuple[str, str], int] = {}
+    for row in await work.connection.fetch(store.HELD_AT_CUSTODIAN, day):
+        decimals = funds[row["fund_id"]]["share_decimals"] if row["fund_id"] in funds else 6
+        key = (row["plan_id"], row["fund_id"])
+        held[key] = held.get(key, 0) + units_of(row["shares"], decimals)
+    positions = {
+        (row["plan_id"], row["fund_id"]): row["units"] for row in await work.connection.fetch(store.HELD_HERE, day)
+    }
+    in_flight = {
+        (plan, fund): units
+        for stages in lanes
+        for plan, fund, units in stages.get("trading.value", {}).get("in_flight", [])
+    }
+    return proof.holdings_equations(positions, held, in_flight)
+
+
+def _say_closed(work: Work, day: date, status: str, equations: proof.Equations) -> None:
+    body = {"trade_date": day.isoformat(), "status": status, "proof": equations}
+    work.emit(
+        0, VALUATION_DAYS.name, key=day.isoformat().encode(), ce_type=DayClosed.ce_type, ce_id=f"day/{day.isoformat()}",
+        value=orjson.dumps(body), recorded_at=work.now(0), partition=0,
+    )  # fmt: skip
+
+
+async def close_lane(work: Work, lane: int, day: date) -> dict[str, Any]:
+    """What this lane posted for the date."""
+    return dict(await work.connection.fetchrow(store.LANE_POSTED, day, lane))

@@ -1,0 +1,73 @@
+"""Load, decide, save: fills become positions."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import orjson
+from asyncpg.pgproto.pgproto import UUID
+
+from services.valuation import store
+from services.valuation.items import FilledItem
+from services.valuation.rules.positions import Holdings, apply_legs, check, holding_key
+from shared.runtime.work import Work
+from shared.values.hashing import bucket_of
+from shared.values.identity import identity_of
+
+RULE_SET = "2026.1"
+Place = tuple[int, str, str]
+
+
+async def post_fills(work: Work, items: list[FilledItem]) -> None:
+    """Post each fill's legs to the participants' holdings, once per participant and batch."""
+    legs: dict[Place, list[tuple[str, int, int]]] = {}
+    buckets: dict[Place, int] = {}
+    entries = []
+    for item in items:
+        fill = item.fill
+        for participant, bucket, source, cents, units in zip(
+            fill.participants, fill.buckets, fill.sources, fill.cents, fill.units, strict=True
+        ):
+            place = (item.lane, fill.plan_id, participant)
+            legs.setdefault(place, []).append((holding_key(source, fill.fund_id), units, cents))
+            buckets[place] = bucket
+        entries.append(_entry(work, item))
+    held = await _load(work, list(legs))
+    for place, parts in legs.items():
+        holdings = held.setdefault(place, {})
+        apply_legs(holdings, parts)
+        check(holdings)
+    await _save(work, held, buckets)
+    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, entries)
+
+
+async def _load(work: Work, places: list[Place]) -> dict[Place, Holdings]:
+    rows = await work.connection.fetch(
+        store.FIND_POSITIONS, [p[0] for p in places], [p[1] for p in places], [p[2] for p in places]
+    )
+    return {(row[0], row[1], row[2]): orjson.loads(row[3]) for row in rows}
+
+
+async def _save(work: Work, held: dict[Place, Holdings], buckets: dict[Place, int]) -> None:
+    places = sorted(held)
+    await work.connection.execute(
+        store.SAVE_POSITIONS,
+        [p[0] for p in places],
+        [p[1] for p in places],
+        [p[2] for p in places],
+        [buckets[p] for p in places],
+        [orjson.dumps(held[p]).decode() for p in places],
+    )
+
+
+def _entry(work: Work, item: FilledItem) -> tuple[Any, ...]:
+    fill = item.fill
+    kind = "fill_reversed" if fill.reversal else "fill"
+    accounts = [f"{who}/{source}" for who, source in zip(fill.participants, fill.sources, strict=True)]
+    return (
+        item.trade_date, item.lane, work.next_entry(item.lane), work.at(item.lane, item.recorded_at), kind,
+        bucket_of(fill.plan_id), fill.plan_id, UUID(identity_of(fill.order_id, kind, str(fill.version))), RULE_SET,
+        [*accounts, "custodian"], [*fill.cents, -sum(fill.cents)], fill.sources, fill.participants, fill.fund_id,
+        [*fill.units, -sum(fill.units)], fill.order_id, fill.version, date.fromisoformat(fill.trade_date), fill.price,
+    )  # fmt: skip

@@ -1,0 +1,35 @@
+"""What holdings are worth: exact sums, rounded half-up once (``RULES``: value)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.valuation.rules.positions import Holdings
+from shared.values.rounding import half_up_div
+from shared.values.shares import Price
+
+COMMON_SCALE = 18
+"""Share decimals (at most 6) and price decimals (at most 12) together."""
+
+
+class Rates:
+    """Prices of a date in a form that needs one multiplication per position: dollars times 10**scale per unit."""
+
+    def __init__(self, prices: Mapping[str, Price], share_decimals: Mapping[str, int]) -> None:
+        scales = [share_decimals[fund] + price.scale for fund, price in prices.items()]
+        self.scale = max([COMMON_SCALE, *scales])
+        self.per_unit = {
+            fund: price.mantissa * 10 ** (self.scale - share_decimals[fund] - price.scale) for fund, price in prices.items()
+        }
+
+    def balance(self, holdings: Holdings) -> int | None:
+        """Cents of all holdings; ``None`` when shares of an unpriced fund are among them."""
+        total = 0
+        for key, (units, _) in holdings.items():
+            rate = self.per_unit.get(key.partition("/")[2])
+            if rate is None:
+                if units:
+                    return None
+                continue
+            total += units * rate
+        return half_up_div(total * 100, 10**self.scale)

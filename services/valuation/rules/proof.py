@@ -1,0 +1,91 @@
+"""The conservation proof of a date: equations over what every stage said about its lanes, exact to the cent and the unit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Equations = dict[str, dict[str, Any]]
+Stages = Mapping[str, Mapping[str, Any]]
+
+PUBLIC_OUTCOMES = (
+    "decided", "duplicates", "mismatches", "held", "parked", "dead_lettered", "forwarded", "markers", "holes",
+)  # fmt: skip
+
+
+def equation(left: Any, right: Any) -> dict[str, Any]:
+    """One equation with its verdict."""
+    return {"left": left, "right": right, "ok": left == right}
+
+
+def add_up(lanes: Iterable[Stages]) -> dict[str, Counter[str]]:
+    """Sum the whole-number totals of each stage over all lanes."""
+    summed: dict[str, Counter[str]] = {}
+    for stages in lanes:
+        for stage, totals in stages.items():
+            counter = summed.setdefault(stage, Counter())
+            counter.update({name: value for name, value in totals.items() if isinstance(value, int)})
+    return summed
+
+
+def offsets_equations(lanes: Iterable[Stages], rerouted: frozenset[str]) -> Equations:
+    """Per public topic: offsets between two cuts = what became of each record."""
+    by_topic: dict[str, Counter[str]] = {}
+    for stages in lanes:
+        for totals in stages.values():
+            for topic, counts in totals.get("counts", {}).items():
+                if topic not in rerouted:
+                    by_topic.setdefault(topic, Counter()).update(counts)
+    return {
+        f"offsets of {topic} = outcomes": equation(counts["offsets"], sum(counts[name] for name in PUBLIC_OUTCOMES))
+        for topic, counts in sorted(by_topic.items())
+    }
+
+
+def money_equations(summed: Mapping[str, Counter[str]]) -> Equations:
+    """The way of the cents through the stages on one date."""
+    contribution, allocation = summed.get("contribution", Counter()), summed.get("allocation", Counter())
+    trading, value = summed.get("trading", Counter()), summed.get("trading.value", Counter())
+    valuation = summed.get("valuation", Counter())
+    return {
+        "accepted + rejected = submitted cents": equation(
+            contribution["accepted"] + contribution["rejected"], contribution["submitted"]
+        ),
+        "released = split cents": equation(
+            contribution["released"], allocation["cents"] + allocation["parked_cents"]
+        ),
+        "split = instructed cents": equation(allocation["cents"], trading["cents"]),
+        "instructed = leg cents": equation(trading["cents"], trading["leg_cents"]),
+        "legs = order cents": equation(trading["ordered_leg_cents"], trading["ordered_cents"]),
+        "confirmed = filled cents": equation(value["confirmed_cents"], value["filled_cents"]),
+        "confirmed = filled units": equation(value["confirmed_units"], value["filled_units"]),
+        "filled = posted cents": equation(value["filled_cents"], valuation["posted_cents"]),
+        "filled = posted units": equation(value["filled_units"], valuation["posted_units"]),
+        "fills sent = fills posted": equation(value["fills"], valuation["fills"]),
+    }
+
+
+def holdings_equations(
+    positions: Mapping[tuple[str, str], int], held: Mapping[tuple[str, str], int], in_flight: Mapping[tuple[str, str], int]
+) -> Equations:
+    """Positions plus what is in flight = the custodian's own holdings, per plan and fund; agreeing ones are one equation."""
+    keys = sorted(positions.keys() | held.keys() | in_flight.keys())
+    differing = {
+        f"positions + in flight = custodian units of {plan} {fund}": equation(
+            positions.get((plan, fund), 0) + in_flight.get((plan, fund), 0), held.get((plan, fund), 0)
+        )
+        for plan, fund in keys
+        if positions.get((plan, fund), 0) + in_flight.get((plan, fund), 0) != held.get((plan, fund), 0)
+    }
+    agreeing = {
+        "positions + in flight = custodian units": equation(
+            sum(positions.values()) + sum(in_flight.values()), sum(held.values())
+        )
+    }
+    return agreeing | differing
+
+
+def is_proven(equations: Equations) -> bool:
+    """True when every equation holds."""
+    return all(one["ok"] for one in equations.values())

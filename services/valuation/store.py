@@ -1,0 +1,101 @@
+"""Every SQL statement of the valuation service; functions take a connection, return values and never commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from shared.runtime.clients import Connection
+from shared.runtime.facts import FactRecord
+
+JOURNAL_COLUMNS = [
+    "trade_date", "lane", "entry", "recorded_at", "kind", "bucket", "plan_id", "cause", "rule_set", "accounts", "amounts",
+    "sources", "participants", "fund_id", "units", "order_id", "version", "order_date", "price",
+]  # fmt: skip
+FIND_POSITIONS = """
+SELECT p.lane, p.plan_id, p.participant_id, p.holdings
+FROM unnest($1::int[], $2::text[], $3::text[]) AS asked(lane, plan_id, participant_id)
+CROSS JOIN LATERAL (SELECT lane, plan_id, participant_id, holdings FROM positions AS one
+                    WHERE one.lane = asked.lane AND one.plan_id = asked.plan_id
+                      AND one.participant_id = asked.participant_id OFFSET 0) AS p"""
+SAVE_POSITIONS = """
+INSERT INTO positions (lane, plan_id, participant_id, bucket, holdings)
+SELECT * FROM unnest($1::int[], $2::text[], $3::text[], $4::smallint[], $5::jsonb[])
+ON CONFLICT (lane, plan_id, participant_id) DO UPDATE SET holdings = excluded.holdings"""
+POSITIONS_AFTER = """
+SELECT plan_id, participant_id, bucket, holdings FROM positions
+WHERE lane = $1 AND (plan_id, participant_id) > ($2, $3) ORDER BY plan_id, participant_id LIMIT $4"""
+LAST_VALUED = """
+SELECT plan_id, participant_id FROM balances WHERE trade_date = $1 AND lane = $2
+ORDER BY plan_id DESC, participant_id DESC LIMIT 1"""
+BALANCE_COLUMNS = ["trade_date", "lane", "participant_id", "plan_id", "bucket", "cents", "holdings"]
+ADD_HOLDINGS = """
+INSERT INTO lane_holdings (trade_date, lane, plan_id, fund_id, units, cost)
+SELECT * FROM unnest($1::date[], $2::int[], $3::text[], $4::text[], $5::numeric[], $6::numeric[])
+ON CONFLICT (trade_date, lane, plan_id, fund_id)
+DO UPDATE SET units = lane_holdings.units + excluded.units, cost = lane_holdings.cost + excluded.cost"""
+PRICES_OF = """
+SELECT DISTINCT ON (fund_id) fund_id, price FROM prices
+WHERE price_date = $1 AND status IN ('final', 'corrected') AND value_date <= $2 ORDER BY fund_id, version DESC"""
+HOLDINGS_PARTS = "SELECT count(*) AS seen, max(parts) AS parts FROM custodian_parts WHERE date = $1"
+HELD_AT_CUSTODIAN = "SELECT plan_id, fund_id, shares FROM custodian_holdings WHERE date = $1"
+HELD_HERE = """
+SELECT plan_id, fund_id, sum(units)::bigint AS units FROM lane_holdings WHERE trade_date = $1 GROUP BY plan_id, fund_id"""
+UPSTREAM = "SELECT lane, totals FROM upstream_totals WHERE trade_date = $1 ORDER BY lane"
+LANE_POSTED = """
+SELECT count(*) AS fills, coalesce(sum(-amounts[cardinality(amounts)]), 0)::bigint AS posted_cents,
+       coalesce(sum(-units[cardinality(units)]), 0)::bigint AS posted_units
+FROM journal WHERE trade_date = $1 AND lane = $2"""
+ALL_POSTED = """
+SELECT count(*) AS fills, coalesce(sum(-amounts[cardinality(amounts)]), 0)::bigint AS posted_cents,
+       coalesce(sum(-units[cardinality(units)]), 0)::bigint AS posted_units
+FROM journal WHERE trade_date = $1"""
+INSERT_PROOF = """
+INSERT INTO proofs (trade_date, status, equations, plan_cash, recorded_at) VALUES ($1, $2, $3, $4, $5)"""
+INSERT_PRICES = """
+INSERT INTO prices (fund_id, price_date, version, status, price, value_date, recorded_at)
+SELECT * FROM unnest($1::text[], $2::date[], $3::int[], $4::text[], $5::text[], $6::date[], $7::timestamptz[])
+ON CONFLICT (fund_id, price_date, version) DO NOTHING"""
+INSERT_PARTS = """
+INSERT INTO custodian_parts (date, part, parts) SELECT * FROM unnest($1::date[], $2::int[], $3::int[])
+ON CONFLICT DO NOTHING"""
+INSERT_HELD = """
+INSERT INTO custodian_holdings (date, part, plan_id, fund_id, shares)
+SELECT * FROM unnest($1::date[], $2::int[], $3::text[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING"""
+BALANCE_ON = """
+SELECT plan_id, participant_id, cents, holdings FROM balances WHERE participant_id = $1 AND trade_date = $2
+ORDER BY plan_id"""
+PLAN_BALANCES_ON = """
+SELECT participant_id, cents, holdings FROM balances WHERE plan_id = $1 AND trade_date = $2 AND lane = ANY($3::int[])
+ORDER BY participant_id"""
+LAST_CLOSED = "SELECT max(trade_date) FROM proofs WHERE status = 'proven' AND recorded_at <= coalesce($1, 'infinity')"
+PROOF_ON = "SELECT status, equations, plan_cash, recorded_at FROM proofs WHERE trade_date = $1"
+ENTRIES_OF = """
+SELECT trade_date, order_date, recorded_at, kind, plan_id, fund_id, order_id, version, price, sources, participants, amounts, units
+FROM journal WHERE lane = $1 AND participants @> ARRAY[$2::text] ORDER BY trade_date, entry"""
+
+
+async def copy(connection: Connection, table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+    """Write rows by COPY."""
+    if rows:
+        await connection.copy_records_to_table(table, records=rows, columns=columns)
+
+
+async def store_prices(connection: Connection, facts: list[FactRecord]) -> None:
+    """Keep every price version; the first of a version counts."""
+    rows = [
+        (f.body.fund_id, f.body.price_date, f.body.version, f.body.status, f.body.price, f.received_for, f.recorded_at)
+        for f in facts
+    ]
+    await connection.execute(INSERT_PRICES, *map(list, zip(*rows, strict=True)))
+
+
+async def store_holdings(connection: Connection, facts: list[FactRecord]) -> None:
+    """The custodian's own figures, part by part."""
+    parts = [(f.body.date, f.body.part, f.body.parts) for f in facts]
+    await connection.execute(INSERT_PARTS, *map(list, zip(*parts, strict=True)))
+    rows = [
+        (f.body.date, f.body.part, one.plan_id, one.fund_id, one.shares) for f in facts for one in f.body.positions
+    ]
+    if rows:
+        await connection.execute(INSERT_HELD, *map(list, zip(*rows, strict=True)))

@@ -29,6 +29,7 @@ from services.contribution.rules.records import (
     limit_uses,
 )
 from services.contribution.rules.sources import ADDITIONS, EMPLOYER, NEEDS_EMPLOYMENT, SOURCES
+from shared.values.invariants import invariant
 
 ACCEPTED, PARTIALLY_ACCEPTED, REJECTED, HELD = "accepted", "partially_accepted", "rejected", "held"
 INVALID_AMOUNT, UNKNOWN_SOURCE, SOURCE_NOT_IN_PLAN = "INVALID_AMOUNT", "UNKNOWN_SOURCE", "SOURCE_NOT_IN_PLAN"
@@ -210,6 +211,8 @@ def _recorded(case: _Case, money: _Money, remarks: _Remarks) -> LineDecision:
     credited = tuple((source, cents) for source, cents, _ in parts)
     accepted = sum(cents for _, cents in credited) - money.match
     rejected = sum(cut.cents for cut in remarks.cuts)
+    requested = sum(cents for _, cents in case.line.amounts)
+    invariant(accepted + rejected == requested, "accepted + rejected = requested")
     status = ACCEPTED if not rejected else PARTIALLY_ACCEPTED if accepted else REJECTED
     after = _accumulated(case, money, remarks.relabels)
     record = None

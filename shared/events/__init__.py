@@ -1,1 +1,1 @@
-"""What services and the outside world say to each other: topics, event bodies, reason codes. Data only."""
+"""What the outside world and the services say to each other: topics, event models, reason codes, headers. No I/O."""

@@ -1,4 +1,8 @@
-"""The reason-code registry: each refusal, hold and warning has one code, one sentence and one thing to do."""
+"""The registry of reason codes: everything the engine says no, not yet or beware with, and what to do about it.
+
+Codes are public and stable: they are added, never renamed. ``error`` cuts cents or refuses a record, ``warning`` asks
+somebody to look, ``info`` explains.
+"""
 
 from __future__ import annotations
 
@@ -7,63 +11,124 @@ from typing import Literal
 
 Severity = Literal["error", "warning", "info"]
 
+FIRST_VERSION = "0.1.0"
+
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One reason. ``error`` cut or stopped something, ``warning`` and ``info`` did not."""
+    """One reason: a sentence for the person who reads it, and the next step; ``since`` is a version of the engine."""
 
     code: str
     severity: Severity
     sentence: str
     what_to_do: str
+    since: str = FIRST_VERSION
 
 
-def _codes(*rows: tuple[str, Severity, str, str]) -> dict[str, Code]:
-    return {row[0]: Code(*row) for row in rows}
-
-
-CODES: dict[str, Code] = _codes(
-    ("KEY_MISMATCH", "error", "The record's key is not the participant its body names.", "Send it again under the participant's key with a new id."),
-    ("UNKNOWN_PLAN", "error", "No plan of this id was known by the end of the date.", "Publish the plan, then send the line again with a new id."),
-    ("UNKNOWN_PARTICIPANT", "error", "No census of this participant in this plan was known by the end of the date.", "Publish the census, then send the line again with a new id."),
-    ("UNKNOWN_SOURCE", "error", "This is not a source the engine knows.", "Use one of the contract's sources."),
-    ("UNKNOWN_FUND", "error", "No fund of this id was known by the end of the date.", "Publish the fund, or elect another one."),
-    ("UNKNOWN_ORDER", "error", "The confirmation names an order that was never placed.", "The custodian checks the order id."),
-    ("UNKNOWN_EVENT_TYPE", "error", "This event type is not read from this topic.", "Check ce_type against the catalogue."),
-    ("NEWER_VERSION", "error", "The event has a newer major version than this engine reads.", "Send the version of the catalogue, or upgrade the engine first."),
-    ("SOURCE_NOT_IN_PLAN", "error", "The plan does not have this source.", "Correct the payroll set-up, or add the source to the plan."),
-    ("NOT_ELIGIBLE", "error", "The participant may not contribute yet.", "Return the money through payroll."),
-    ("TERMINATED", "error", "The participant had left before the pay date.", "Return the money through payroll, or correct the census."),
-    ("INVALID_AMOUNT", "error", "An amount is negative; money is taken back by a reversal.", "Send a reversal that names the line."),
-    ("MALFORMED", "error", "The event does not have the contract's shape.", "Correct it and send it again."),
-    ("NOT_JSON", "error", "The value is not JSON.", "Correct it and send it again."),
-    ("WRONG_SHAPE", "error", "A field is missing or has the wrong type.", "Correct it and send it again."),
-    ("MISSING_HEADERS", "error", "The CloudEvents headers or the key are missing.", "Send binary or structured CloudEvents with a key."),
-    ("TOO_MANY_SOURCES", "error", "A line has at most 64 amounts.", "Split the line, or correct it."),
-    ("PARTICIPANT_KEY_TOO_LONG", "error", "A key has at most 128 bytes.", "Use a shorter participant id."),
-    ("UNSIGNED_MARKER", "error", "A cut marker without the engine's signature.", "Only the engine ends a day; find out who wrote it."),
-    ("LIMIT_402G", "error", "The yearly limit on elective deferrals is reached.", "Stop or lower the deferral; return the cut cents."),
-    ("LIMIT_CATCH_UP", "error", "The yearly limit on deferrals and catch-up is reached.", "Stop or lower the deferral; return the cut cents."),
-    ("LIMIT_415C", "error", "The yearly limit on additions to the account is reached.", "Return the cut cents."),
-    ("LIMIT_401A17", "info", "Pay above the yearly compensation limit does not count for the match.", "Nothing."),
-    ("ROTH_CATCH_UP_REQUIRED", "error", "Catch-up must be Roth for this participant, and the plan does not deem it so.", "Send catch-up as Roth."),
-    ("LIMITS_NOT_LOADED", "error", "The limits of the pay date's year are not loaded.", "Load them; the line is decided then."),
-    ("DUPLICATE_PAYROLL_LINE", "error", "The same payroll line came under another id.", "Release it if it is meant, else leave it."),
-    ("IDEMPOTENCY_MISMATCH", "error", "This id was used before with another body.", "Use a new id for a new line."),
-    ("REVERSES_UNKNOWN", "error", "The reversal names a line that was not accepted.", "Check the id it reverses."),
-    ("REVERSES_TOO_MUCH", "error", "The reversal takes back more than is left of the line.", "Lower it."),
-    ("PAYROLL_TOTALS_MISMATCH", "error", "The run's closing totals differ from the lines received.", "Send what is missing, or corrected totals."),
-    ("FUNDING_SHORT", "error", "The cash received does not cover the run.", "Send the rest of the cash."),
-    ("MISSPELT_FIELD", "warning", "A field looks like a misspelt money field and was ignored.", "Correct the name."),
-    ("WAITING_FOR_EARLIER_LINE", "info", "An earlier line of this participant is held.", "Resolve the earlier line."),
-    ("INVALID_PRICE", "error", "A price must be a decimal string greater than zero.", "Publish the right price."),
-    ("INVALID_ELECTION", "error", "The percentages of an election must sum to 100 over different funds.", "Correct the election."),
-    ("NOT_SUPPORTED_YET", "error", "This request is not supported yet.", "Wait for the release that brings it."),
-    ("CONFIRMATION_CONFLICT", "error", "A second, different confirmation of the same version.", "The custodian sends a correction with a higher version."),
-    ("PRICE_MISMATCH", "error", "The confirmation's price is not the final price of the date.", "Wait for the correction, or correct the price."),
-    ("AMOUNT_MISMATCH", "error", "The confirmation's amount is not the order's.", "Wait for the correction."),
-    ("SHARES_MISMATCH", "error", "The confirmed shares are a smallest share or more off amount / price.", "Wait for the correction."),
-    ("ORDER_REJECTED", "info", "The custodian rejected the order; its money trades again on the next date.", "Nothing."),
-    ("SHARE_SCALE_CHANGED", "error", "A fund's share decimals can't change.", "Publish a new fund."),
-    ("PARKED", "error", "An event of this participant could not be applied; what follows for him waits behind it.", "Fix the cause, then replay."),
+_RECORDS = (
+    Code("MISSING_HEADERS", "error", "The record lacks its key or one of the headers ce_id, ce_source, ce_type.",
+         "Send CloudEvents 1.0 in binary or structured mode, keyed as the catalogue says."),
+    Code("NOT_JSON", "error", "The value is not JSON.",
+         "Send the body as UTF-8 JSON with content-type application/json."),
+    Code("WRONG_SHAPE", "error", "The body does not have the shape of its event type.",
+         "Compare the body with the event's JSON schema; the detail names the first wrong field."),
+    Code("MALFORMED", "error", "The record could not be read, although it says who sent it.",
+         "Correct the record as the message says and send it under a new ce_id."),
+    Code("UNKNOWN_EVENT_TYPE", "error", "The topic does not take events of this type.",
+         "Check ce_type against the catalogue."),
+    Code("NEWER_VERSION", "error", "The event has a major version that this engine does not read.",
+         "Send the version in the catalogue, or upgrade the engine and replay the dead letter."),
+    Code("NOT_SUPPORTED_YET", "error", "The engine reads this event but cannot carry it out yet.",
+         "Do it outside the engine, or wait for a version that supports it."),
+    Code("UNSIGNED_MARKER", "error", "A cut marker does not carry the engine's signature.",
+         "Nobody but the engine writes markers: find out who did, and check the topic's write permissions."),
+    Code("PARTICIPANT_KEY_TOO_LONG", "error", "The record's key is longer than 128 bytes.",
+         "Use a shorter opaque id."),
+    Code("KEY_MISMATCH", "error", "The record's key is not the id in its body.",
+         "Key each record by the id its topic asks for."),
+    Code("TOO_MANY_SOURCES", "error", "The line has more than 64 amounts.",
+         "Send one amount per source."),
+    Code("MISSPELT_FIELD", "warning", "An unknown field looks like a misspelt money field and was ignored.",
+         "Check the spelling against the event's JSON schema; if money was meant, send it on a further line."),
+    Code("PARKED", "error", "The record, or an earlier one of the participant, cannot be applied and is set aside.",
+         "An operator repairs the cause and frees the participant; the money is counted as parked until then."),
 )  # fmt: skip
+
+_LINES = (
+    Code("UNKNOWN_PLAN", "error", "The plan is not known.",
+         "Publish the plan before the date is closed, or correct the plan id and send the line again."),
+    Code("UNKNOWN_PARTICIPANT", "error", "The participant is not known in this plan.",
+         "Publish the participant's census before the date is closed, or correct the id and send the line again."),
+    Code("UNKNOWN_SOURCE", "error", "The source is not one the engine knows.",
+         "Use a source name of the catalogue."),
+    Code("SOURCE_NOT_IN_PLAN", "error", "The plan does not take this source from payroll.",
+         "Remove the source; a plan with a match formula calculates the match itself."),
+    Code("INVALID_AMOUNT", "error", "The line has a negative amount.",
+         "Take money back with a reversal that names the line."),
+    Code("NOT_ELIGIBLE", "error", "The participant may not contribute on this pay date.",
+         "Check birth date, hire date and group in the census; refund what was withheld."),
+    Code("TERMINATED", "error", "The pay date is after the participant's employment.",
+         "Check the termination and rehire dates in the census."),
+    Code("DUPLICATE_PAYROLL_LINE", "warning",
+         "A line with the same plan, payroll, participant, pay date, pay and amounts came before under another id.",
+         "Confirm that it is a further line, or withdraw it; it is held and moves no money."),
+    Code("IDEMPOTENCY_MISMATCH", "error", "The same ce_id came before with another body.",
+         "Give each line its own ce_id; the first body stands."),
+    Code("WAITING_FOR_EARLIER_LINE", "info", "An earlier line of the participant is held; this one follows it.",
+         "Resolve what the earlier line waits for."),
+    Code("REVERSES_UNKNOWN", "error", "The line to be reversed was never accepted.",
+         "Name the ce_id of an accepted line of the same participant."),
+    Code("REVERSES_TOO_MUCH", "error", "The reversal asks for more than is left of the line.",
+         "Reverse at most what was credited and not reversed yet, by source."),
+)  # fmt: skip
+
+_LIMITS = (
+    Code("LIMIT_402G", "error", "The deferral exceeds the yearly limit of IRC 402(g).",
+         "Stop deferrals for the year and refund what was withheld."),
+    Code("LIMIT_CATCH_UP", "error", "The deferral exceeds the yearly limit and the catch-up room of IRC 414(v).",
+         "Stop deferrals for the year and refund what was withheld."),
+    Code("LIMIT_415C", "error", "The money exceeds the annual additions limit of IRC 415(c).",
+         "Stop contributions for the year; return the cut employer money or after-tax money."),
+    Code("LIMIT_401A17", "info", "Compensation above the cap of IRC 401(a)(17) does not count for the match.",
+         "Nothing: no contributed cent was cut."),
+    Code("ROTH_CATCH_UP_REQUIRED", "error", "Last year's wages require catch-up to be Roth (IRC 414(v)(7)).",
+         "Send the catch-up as roth, or let the plan deem it Roth."),
+    Code("LIMITS_NOT_LOADED", "warning", "No limits are loaded for the year of the pay date.",
+         "Publish the year's limits; the line is held and decided then."),
+)  # fmt: skip
+
+_RUNS = (
+    Code("PAYROLL_TOTALS_MISMATCH", "error", "The closing totals of the run differ from its lines.",
+         "Send the missing lines or correct totals; the run waits."),
+    Code("FUNDING_SHORT", "warning", "The cash of the run does not cover its accepted lines.",
+         "Send the missing cash; the run waits and then trades as a whole."),
+)  # fmt: skip
+
+_INVESTING = (
+    Code("INVALID_ELECTION", "error", "The percents of the election do not add up to 100, or name a fund twice.",
+         "Send percents that add up to exactly 100 for each group of sources."),
+    Code("UNKNOWN_FUND", "error", "The fund is not known.",
+         "Publish the fund first, or correct its id."),
+    Code("SHARE_SCALE_CHANGED", "error", "The fund's share decimals differ from those in the books.",
+         "A fund keeps its scale; publish a new fund and exchange into it."),
+)  # fmt: skip
+
+_TRADING = (
+    Code("INVALID_PRICE", "error", "The price is not a positive plain decimal.",
+         "Send the price as decimal text, like 23.47."),
+    Code("UNKNOWN_ORDER", "error", "The confirmation names an order that was never sent.",
+         "Ask the custodian; check the order id."),
+    Code("CONFIRMATION_CONFLICT", "error", "Another confirmation with the same order and version says something else.",
+         "Ask the custodian for a corrected confirmation with a new version; the first one stands."),
+    Code("PRICE_MISMATCH", "error", "The confirmed price is not the fund's final price of the date.",
+         "Get a corrected confirmation or a corrected price; the order is a break until then."),
+    Code("AMOUNT_MISMATCH", "error", "The confirmed dollars are not those of the order, or of its shares and price.",
+         "Get a corrected confirmation; the order is a break until then."),
+    Code("SHARES_MISMATCH", "error", "The confirmed shares are a unit or more off the order, or off dollars / price.",
+         "Get a corrected confirmation; the order is a break until then."),
+    Code("ORDER_REJECTED", "warning", "The custodian rejected the order.",
+         "Nothing to repair in the books: fund and legs join the next trade date. Ask the custodian why."),
+)  # fmt: skip
+
+CODES: dict[str, Code] = {code.code: code for code in (*_RECORDS, *_LINES, *_LIMITS, *_RUNS, *_INVESTING, *_TRADING)}
+"""Every code by name; the order is that of the documentation."""

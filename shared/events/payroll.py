@@ -1,100 +1,156 @@
-"""Said by payroll integrations and the treasury."""
+"""Said by payroll: lines and their reversals, and the life of a payroll run. All amounts are integer US cents."""
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, ClassVar
 
-from pydantic import Field, StrictInt
+from pydantic import Field
 
-from shared.events.base import Cents, EventBody, Id, NotNegativeCents, PositiveCents
+from shared.events.base import Event
+from shared.events.fields import (
+    Body,
+    Cents,
+    Count,
+    DecimalText,
+    Id,
+    IsoDate,
+    NotNegativeCents,
+    PositiveCents,
+    Text,
+)
+from shared.events.topics import PAYROLL_CONTRIBUTIONS, PAYROLL_RUNS, Topic
+
+AMOUNTS_MAX = 64
 
 
-class Amount(EventBody):
-    """Cents of one source."""
+class Amount(Body):
+    """Money of one source on a line."""
 
     source: Id
+    """Money type. One that is unknown or that the plan lacks is cut alone; the rest of the line goes on."""
     cents: Cents
+    """Zero or more; a negative amount rejects the whole line (use a reversal)."""
 
 
-class Contribution(EventBody):
-    """One participant's line of one payroll: what was withheld and what the employer adds, by source."""
+Amounts = Annotated[tuple[Amount, ...], Field(max_length=AMOUNTS_MAX)]
+
+
+class Contribution(Event):
+    """One participant's money of one pay date. Key: participant_id."""
 
     ce_type: ClassVar[str] = "nestwork.payroll.contribution.v1"
-    topic: ClassVar[str] = "payroll.contributions.v1"
+    topic: ClassVar[Topic] = PAYROLL_CONTRIBUTIONS
 
     plan_id: Id
+    """The plan that receives the money."""
     participant_id: Id
+    """Opaque id, never a name or a tax id; must equal the record's key."""
     payroll_id: Id
-    pay_date: date
+    """The payroll run this line belongs to; its cash comes on payroll.runs.v1."""
+    pay_date: IsoDate
+    """The day the pay is available; a deferral belongs to the calendar year of this date."""
     compensation_cents: NotNegativeCents
-    hours: Annotated[float | int, Field(ge=0)] | None = None
-    amounts: Annotated[list[Amount], Field(max_length=64)]
-    ytd: list[Amount] | None = None
-    line_no: int | None = None
+    """Plan compensation of the line; counts toward the annual cap even if the money is rejected."""
+    hours: DecimalText | Count | None = None
+    """Hours worked in the pay period."""
+    amounts: Amounts
+    """Money by source; a source named twice means the sum."""
+    line_no: Count | None = None
+    """The line's number in the payroll file, for people who look for it there."""
+    ytd: Amounts | None = None
+    """What payroll believes was contributed this year, this line included; compared, never booked."""
 
 
-class Reversal(EventBody):
-    """Takes back an accepted line, or part of it (default: all that is left)."""
+class Reversal(Event):
+    """Take back what one accepted line contributed, wholly or in part. Key: participant_id."""
 
     ce_type: ClassVar[str] = "nestwork.payroll.reversal.v1"
-    topic: ClassVar[str] = "payroll.contributions.v1"
+    topic: ClassVar[Topic] = PAYROLL_CONTRIBUTIONS
 
     plan_id: Id
+    """The plan of the line."""
     participant_id: Id
+    """The participant of the line; must equal the record's key."""
     payroll_id: Id
+    """The payroll run of the reversal."""
     reverses: Id
-    amounts: Annotated[list[Amount], Field(max_length=64)] | None = None
-    reason: str
+    """The ce_id of the line, sent by the same ce_source."""
+    amounts: Amounts | None = None
+    """What to take back, by source as credited; left out = all that is left of the line."""
+    reason: Text
+    """Why, for the people who read the books."""
 
 
-class PayrollOpened(EventBody):
-    """A payroll run begins."""
+class PayrollOpened(Event):
+    """A payroll run is about to be sent. Key: payroll_id."""
 
     ce_type: ClassVar[str] = "nestwork.payroll.opened.v1"
-    topic: ClassVar[str] = "payroll.runs.v1"
+    topic: ClassVar[Topic] = PAYROLL_RUNS
 
     payroll_id: Id
+    """The run."""
     plan_id: Id | None = None
-    pay_date: date | None = None
-    line_count: StrictInt | None = None
+    """The plan of the run; a run belongs to one plan."""
+    pay_date: IsoDate | None = None
+    """The pay date of the run."""
+    line_count: Count | None = None
+    """How many lines will be sent."""
+    cents_total: NotNegativeCents | None = None
+    """How much will be sent."""
 
 
-class PayrollClosed(EventBody):
-    """A payroll run is complete; its control totals must agree with what was submitted, or the run waits."""
+class PayrollClosed(Event):
+    """All lines of a run have been sent; totals that differ from the lines stop the run. Key: payroll_id."""
 
     ce_type: ClassVar[str] = "nestwork.payroll.closed.v1"
-    topic: ClassVar[str] = "payroll.runs.v1"
+    topic: ClassVar[Topic] = PAYROLL_RUNS
 
     payroll_id: Id
+    """The run."""
     plan_id: Id | None = None
-    line_count: StrictInt | None = None
+    """The plan of the run."""
+    line_count: Count | None = None
+    """Lines submitted, rejected ones included, resends not."""
     cents_total: NotNegativeCents | None = None
-    cents_by_source: dict[str, NotNegativeCents] | None = None
-    hash_total: StrictInt | None = None
+    """Cents submitted over all lines and sources."""
+    cents_by_source: dict[Id, NotNegativeCents] | None = None
+    """Cents submitted by source."""
+    hash_total: Annotated[int, Field(strict=True, ge=0, lt=10**10)] | None = None
+    """Over all lines, the sum of the first four bytes (unsigned, big-endian) of SHA-256 of the participant id, modulo
+    10,000,000,000: catches a line sent for the wrong person."""
 
 
-class PayrollFunded(EventBody):
-    """Cash for a payroll run arrived."""
+class PayrollFunded(Event):
+    """Cash for a run arrived at the trust. Key: payroll_id."""
 
     ce_type: ClassVar[str] = "nestwork.payroll.funded.v1"
-    topic: ClassVar[str] = "payroll.runs.v1"
+    topic: ClassVar[Topic] = PAYROLL_RUNS
 
     payroll_id: Id
+    """The run the cash is for."""
     plan_id: Id | None = None
+    """The plan; needed only for cash whose run has no lines yet."""
     cents: PositiveCents
-    reference: str
-    received_on: date | None = None
+    """How much arrived."""
+    reference: Id
+    """The bank's reference."""
+    received_on: IsoDate | None = None
+    """The day the bank booked it; information only, the cut in the log decides the trade date."""
 
 
-class PayrollReturned(EventBody):
-    """The bank took the cash of a payroll run back."""
+class PayrollReturned(Event):
+    """The bank took cash of a run back. Key: payroll_id."""
 
     ce_type: ClassVar[str] = "nestwork.payroll.returned.v1"
-    topic: ClassVar[str] = "payroll.runs.v1"
+    topic: ClassVar[Topic] = PAYROLL_RUNS
 
     payroll_id: Id
+    """The run the cash was for."""
     plan_id: Id | None = None
+    """The plan of the run."""
     cents: PositiveCents
-    reference: str
-    received_on: date | None = None
+    """How much was taken back."""
+    reference: Id
+    """The bank's reference of the return."""
+    received_on: IsoDate | None = None
+    """The day the bank booked the return."""

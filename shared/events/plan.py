@@ -1,35 +1,90 @@
-"""The rules of a plan, as data. Defaults are the house rules'."""
+"""Said by plan administration: the rules of a plan. A changed fact governs the dates after the one it came on."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
-from shared.events.base import EventBody, Id
+from shared.events.base import Event
+from shared.events.fields import Body, DecimalText, Id
+from shared.events.sources import Source
+from shared.events.topics import PLANS, Topic
 
 
-class Match(EventBody):
-    """The engine's match: tiers of (percent of pay, percent matched), per pay or over the year."""
+def _rises(percents: tuple[str, ...]) -> tuple[str, ...]:
+    numbers = [int(percent) for percent in percents]
+    if numbers != sorted(numbers) or numbers[-1] > 100:
+        raise ValueError("vested percents rise from 0 to 100")
+    return percents
 
-    tiers: list[tuple[str, str]]
+
+WholePercent = Annotated[str, Field(strict=True, pattern=r"^[0-9]{1,3}$")]
+PercentByYear = Annotated[tuple[WholePercent, ...], Field(min_length=1, max_length=10), AfterValidator(_rises)]
+
+
+class Match(Body):
+    """The employer match that the engine calculates."""
+
+    tiers: Annotated[tuple[tuple[DecimalText, DecimalText], ...], Field(min_length=1, max_length=20)]
+    """Tiers of [percent of pay, percent matched]: [["3", "100"], ["2", "50"]] matches the first 3 % of pay fully and
+    the next 2 % by half. One half-up rounding at the end."""
     period: Literal["per_pay", "annual"] = "per_pay"
-    source: Id = "match"
+    """`annual` adds a true-up at the year's end."""
+    source: Literal["match", "safe_harbor_match", "qmac"] = "match"
+    """The source the match is credited to."""
 
 
-class PlanFact(EventBody):
-    """A plan's terms. The first governs the date it is received for, a change the dates after."""
+class Eligibility(Body):
+    """Who may contribute. Law: IRC 410(a)."""
+
+    age: Annotated[int, Field(strict=True, ge=0, le=21)] = 0
+    """Least age in years."""
+    service_months: Annotated[int, Field(strict=True, ge=0, le=12)] = 0
+    """Least service in months."""
+    entry: Literal["immediate", "monthly", "quarterly", "semi_annual", "annual"] = "immediate"
+    """On which dates people who meet the conditions come in."""
+    requires_hours: Annotated[bool, Field(strict=True)] = False
+    """Count a year of service by 1,000 hours instead of elapsed time."""
+    excluded_groups: tuple[Id, ...] = ()
+    """Employee groups that are left out."""
+
+
+class PlanFact(Event):
+    """The rules of a plan; what is left out has the engine's default. Key: plan_id."""
 
     ce_type: ClassVar[str] = "nestwork.plan.v1"
-    topic: ClassVar[str] = "plans.v1"
+    topic: ClassVar[Topic] = PLANS
 
     plan_id: Id
-    sources: Annotated[list[Id], Field(min_length=1, max_length=64)]
+    """The plan."""
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    """The money types the plan takes."""
     default_fund: Id
+    """Where money goes for which nobody chose a fund."""
     trade_on: Literal["funding", "file"] = "funding"
-    match: Match | None = None
+    """Invest when the cash of the run is there, or when its data is."""
     deferral_overflow: Literal["pro_rata", "pre_tax_first"] = "pro_rata"
+    """How deferrals above the 402(g) room are cut over pre-tax and Roth."""
     roth_catch_up: Literal["deemed", "reject"] = "deemed"
-    catch_up_60_63: bool = True
-    vesting: dict[str, str | list[str]] = Field(default_factory=dict)
-    eligibility: dict[str, Any] | None = None
+    """Pre-tax catch-up of those above the wage threshold becomes Roth, or is refused. Law: IRC 414(v)(7)."""
+    catch_up_60_63: Annotated[bool, Field(strict=True)] = True
+    """The plan adopted the higher catch-up of ages 60 to 63. Law: IRC 414(v)(2)(E)."""
+    match: Match | None = None
+    """The match the engine calculates; left out = payroll sends the match."""
+    eligibility: Eligibility | None = None
+    """Left out = everybody may contribute at once."""
+    post_severance_days: Annotated[int, Field(strict=True, ge=0, le=366)] | None = None
+    """How many days after the last day a pay cheque is still taken; left out = two and a half months."""
+    vesting: dict[Source, Literal["immediate", "cliff_3", "graded_2_6"] | PercentByYear] = Field(default_factory=dict)
+    """Schedule by source: a name, or the percent after 1, 2, 3 … years. Left out = vested at once."""
+    same_day_exchange: Annotated[bool, Field(strict=True)] = True
+    """Buys of an exchange trade on the date of its sells, with their confirmed dollars; else on the next date."""
+
+    @model_validator(mode="after")
+    def _match_has_its_source(self) -> Self:
+        if len(set(self.sources)) != len(self.sources):
+            raise ValueError("each source is named once")
+        if self.match is not None and self.match.source not in self.sources:
+            raise ValueError(f"the plan matches into {self.match.source}, which is not among its sources")
+        return self

@@ -1,58 +1,81 @@
-"""The engine's answers to payroll lines and requests."""
+"""The engine's answers to payroll lines and participant requests. All amounts are integer US cents."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import ClassVar, Literal
 
-from shared.events.base import EventBody, Id, NotNegativeCents
+from shared.events.base import Event
+from shared.events.codes import Severity
+from shared.events.fields import Body, Id, IsoDate, NotNegativeCents
 from shared.events.payroll import Amount
+from shared.events.topics import PARTICIPANT_RECEIPTS, PAYROLL_RECEIPTS, Topic
+
+Status = Literal["accepted", "partially_accepted", "rejected", "duplicate", "held"]
 
 
-class RequestRef(EventBody):
-    """Which request is answered: its ``ce_source`` and ``ce_id``."""
+class RequestRef(Body):
+    """Which event is answered."""
 
     source: str
+    """Its ce_source."""
     id: str
+    """Its ce_id."""
 
 
-class ReceiptCode(EventBody):
-    """One reason, from the registry; cents are those that this reason cut."""
+class ReceiptCode(Body):
+    """One reason; the registry of codes says what to do about it."""
 
     code: str
-    severity: Literal["error", "warning", "info"]
+    """Name in the registry of reason codes."""
+    severity: Severity
+    """`error` cut cents or refused the request; `warning` and `info` did not."""
     source: str | None = None
+    """The source whose cents it concerns."""
     cents: NotNegativeCents | None = None
+    """How many cents it cut."""
     message: str
+    """One sentence for a person."""
 
 
-class PayrollReceipt(EventBody):
-    """The answer to one payroll line. accepted + rejected = requested; ``held`` is followed by a final one."""
+class Answer(Event):
+    """What every answer has."""
+
+    request: RequestRef
+    """Which event is answered."""
+    status: Status
+    """One final answer per request; `held` is followed by a final one; `duplicate` repeats the first decision."""
+    codes: tuple[ReceiptCode, ...] = ()
+    """Why; each cut cent carries its code."""
+    original_receipt_id: str | None = None
+    """For a resend: the ce_id of the first answer."""
+    decided_at: datetime
+    """Append time of the record that caused the decision."""
+
+
+class PayrollReceipt(Answer):
+    """The answer to one payroll line; accepted + rejected = requested. Key: participant_id."""
 
     ce_type: ClassVar[str] = "nestwork.payroll.receipt.v1"
-    topic: ClassVar[str] = "payroll.receipts.v1"
+    topic: ClassVar[Topic] = PAYROLL_RECEIPTS
 
-    request: RequestRef
-    payroll_id: Id | None
-    status: Literal["accepted", "partially_accepted", "rejected", "duplicate", "held"]
+    payroll_id: Id | None = None
+    """The run of the line; null when the line could not be read."""
     accepted_cents: NotNegativeCents
+    """What was accepted of the request."""
     rejected_cents: NotNegativeCents
-    credited: list[Amount]
-    codes: list[ReceiptCode]
-    original_receipt_id: str | None = None
-    decided_at: datetime
-    trade_date: date | None = None
+    """What was cut."""
+    credited: tuple[Amount, ...] = ()
+    """What was recorded by source, after relabelling and with the engine's match."""
+    trade_date: IsoDate | None = None
+    """The business date of the decision."""
 
 
-class ParticipantReceipt(EventBody):
-    """The answer to one participant request."""
+class ParticipantReceipt(Answer):
+    """The answer to one participant request. Key: participant_id."""
 
     ce_type: ClassVar[str] = "nestwork.participant.receipt.v1"
-    topic: ClassVar[str] = "participant.receipts.v1"
+    topic: ClassVar[Topic] = PARTICIPANT_RECEIPTS
 
-    request: RequestRef
-    status: Literal["accepted", "rejected", "duplicate", "held"]
-    codes: list[ReceiptCode]
-    effective_after: date | None = None
-    original_receipt_id: str | None = None
-    decided_at: datetime
+    effective_after: IsoDate | None = None
+    """The business date it came on; it governs the dates after that."""

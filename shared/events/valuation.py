@@ -1,27 +1,38 @@
-"""Said by valuation."""
+"""Said by valuation: a date is closed, and this proves it."""
 
 from __future__ import annotations
 
-from datetime import date
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from shared.events.base import EventBody
+from pydantic import Field
+
+from shared.events.base import Event
+from shared.events.fields import Body, Id, IsoDate
+from shared.events.topics import VALUATION_DAYS, Topic
+
+Total = Annotated[int, Field(strict=True)]
 
 
-class Equation(EventBody):
-    """One equation of the conservation proof: both sides, in cents, shares or records as its name says."""
+class Equation(Body):
+    """One equation of the conservation proof, in cents, share units or records, as its name says."""
 
-    left: int
-    right: int
+    left: Total
+    """What was received, decided or held by the engine."""
+    right: Total
+    """What must equal it, from the other side of the boundary."""
     ok: bool
+    """Whether both sides are equal to the cent and to the share unit."""
 
 
-class DayClosed(EventBody):
-    """A trade date is valued and proven."""
+class DayClosed(Event):
+    """A trade date is valued, with the proof that no cent and no share unit appeared or vanished. Key: trade_date."""
 
     ce_type: ClassVar[str] = "nestwork.day.closed.v1"
-    topic: ClassVar[str] = "valuation.days.v1"
+    topic: ClassVar[Topic] = VALUATION_DAYS
 
-    trade_date: date
+    trade_date: IsoDate
+    """The date."""
     status: Literal["proven"]
-    proof: dict[str, Equation]
+    """A date that is not proven is not published: somebody is paged instead."""
+    proof: dict[Id, Equation]
+    """Equations by name."""

@@ -1,0 +1,1 @@
+"""Examples of the values, from the rules and from the domain's worked numbers."""

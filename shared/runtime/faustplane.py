@@ -25,7 +25,7 @@ from shared.runtime.clients import Connection, connect, kafka_reader
 from shared.runtime.definition import FactTopic, Service
 from shared.runtime.errors import Fenced, LogLoss
 from shared.runtime.facts import CLAIM_TOPICS, INSERT_TOPICS, FactStore
-from shared.runtime.logs import get_logger
+from shared.runtime.logs import get_logger, logging_config
 from shared.runtime.records import Record, instant_of, record_of
 from shared.runtime.settings import Settings
 
@@ -227,7 +227,7 @@ def make_app(service: Service, config: Settings) -> NestworkApp:
         web_port=config.web_port,
         web_cors_options=None,
         worker_redirect_stdouts=False,
-        logging_config={"version": 1, "disable_existing_loggers": False},
+        logging_config=logging_config(config.log_level),
     )
     app.control_plane = ControlPlane(service, config)
     for fact in service.facts:

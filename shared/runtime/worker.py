@@ -134,5 +134,5 @@ def run(app: NestworkApp) -> None:
     """``python -m services.NAME``: a worker, unless another Faust command is given."""
     if len(sys.argv) == 1:
         config = settings()
-        sys.argv += ["worker", "--web-port", str(config.web_port), "--web-host", config.web_host, "-l", "warning"]
+        sys.argv += ["worker", "--web-port", str(config.web_port), "--web-host", config.web_host, "-l", "warn"]
     app.main()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from shared.events.fields import ID_CHARACTERS_MAX
 from shared.values.identity import derived_id
+
+ID_CHARACTERS_MAX = 128
 
 OPEN, PENDING, CONFIRMED, REJECTED, BROKEN = "open", "pending", "confirmed", "rejected", "broken"
 

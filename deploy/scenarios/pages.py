@@ -14,7 +14,6 @@ RETRY_SECONDS = 0.05
 RETRY_SECONDS_MAX = 0.5
 
 Page = Mapping[str, Any]
-EMPTY_PLAN: Page = {"participants": [], "plan_cash_cents": 0}
 
 
 class PageNotReady(Exception):
@@ -38,20 +37,18 @@ class Pages:
         return await self._poll(f"{self._trading_url}/v1/days/{day}", ready, seconds)
 
     async def plan_balances(self, plan_id: str, as_of: date, seconds: float) -> Page:
-        """Positions and balances of a plan; a plan valuation never met has none. Raises ``PageNotReady``."""
+        """Positions and balances of a plan at a proven close. Raises ``PageNotReady``."""
         url = f"{self._valuation_url}/v1/plans/{plan_id}/balances?as_of={as_of}"
         async with self._together:
-            return await self._poll(url, lambda _: True, seconds, missing=EMPTY_PLAN)
+            return await self._poll(url, lambda _: True, seconds)
 
-    async def _poll(self, url: str, ready: Callable[[Page], bool], seconds: float, missing: Page | None = None) -> Page:
+    async def _poll(self, url: str, ready: Callable[[Page], bool], seconds: float) -> Page:
         last, delay = "no answer", RETRY_SECONDS
         try:
             async with asyncio.timeout(seconds):
                 while True:
                     try:
                         async with self._http.get(url) as response:
-                            if response.status == HTTPStatus.NOT_FOUND and missing is not None:
-                                return missing
                             last = (await response.text())[:300]
                             if response.status == HTTPStatus.OK and ready(page := await response.json()):
                                 return dict(page)

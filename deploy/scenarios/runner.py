@@ -27,7 +27,7 @@ from deploy.scenarios.model import FileProblem, FundingEvent, LaterEvent, Scenar
 from deploy.scenarios.names import Namespace
 from deploy.scenarios.pages import Page, PageNotReady, Pages
 from deploy.scenarios.publisher import Publisher, open_publisher
-from deploy.scenarios.state import NOT_SUPPORTED_YET, day_state, expected_differences
+from deploy.scenarios.state import NOT_SUPPORTED_YET, day_state, expected_differences, is_proven
 from shared.runtime.settings import Settings
 from shared.values.trading_days import next_trading_day, previous_trading_day
 
@@ -258,6 +258,8 @@ class Driver:
 
     async def _compare(self, run: FileRun, day: ScenarioDay, trading: Page) -> None:
         plans = sorted(run.scenario.plans) if run.scenario is not None else []
+        if not is_proven(self._feed.observed, day.date):
+            plans = []  # Valuation shows nothing of a day whose proof does not hold.
         try:
             found = await asyncio.gather(
                 *[self._pages.plan_balances(run.names.full(plan), day.date, self._wait_seconds) for plan in plans]

@@ -12,12 +12,16 @@ from tests.unit.scenarios.builders import DAY, NEXT_DAY, a_code, a_receipt, a_ru
 
 
 def state_of(run: FileRun, observed: Observed, page: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    return day_state(run, more.pop("day", DAY), observed, {"ACME": page or {}}, more)
+    return day_state(
+        run, more.pop("day", DAY), observed, {"ACME": {"participants": [], "plan_cash_cents": 0} | (page or {})}, more
+    )
 
 
 def observed_on_the_first_day() -> Observed:
     observed = Observed()
     observed.day = DAY
+    for day in (DAY, NEXT_DAY):
+        observed.closed_by_day[day.isoformat()] = {"status": "proven", "proof": {}}
     return observed
 
 
@@ -112,14 +116,16 @@ def test_a_balance_with_an_unpriced_position_is_not_shown() -> None:
     assert None is state_of(a_run(), observed_on_the_first_day(), {"participants": [entry]})["balances"]["P1"]
 
 
-def test_a_proof_that_fails_names_its_equations() -> None:
+def test_a_proof_that_fails_names_its_equations_and_nothing_is_published() -> None:
     observed = observed_on_the_first_day()
-    assert state_of(a_run(), observed)["proof"] == "missing"
-    equations = {"cash": {"left": "1", "right": "2", "ok": False}, "fills": {"left": "1", "right": "1", "ok": True}}
-    observed.closed_by_day["2026-11-20"] = {"status": "broken", "proof": equations}
-    assert state_of(a_run(), observed)["proof"] == "broken: cash"
-    observed.closed_by_day["2026-11-20"] = {"status": "proven", "proof": {}}
     assert state_of(a_run(), observed)["proof"] == "ok"
+    equations = {"cash": {"left": 1, "right": 2, "ok": False}, "fills": {"left": 1, "right": 1, "ok": True}}
+    observed.closed_by_day[DAY.isoformat()] = {"status": "broken", "proof": equations}
+    state = state_of(a_run(), observed)
+    assert state["proof"] == "broken: cash"
+    assert {"positions", "balances", "cash"}.isdisjoint(state)
+    (difference,) = expected_differences("day", Expect.model_validate({"balances": {"P1": "1.00"}}), state)
+    assert difference.path == "day.balances"
 
 
 def test_dead_letters_are_counted_by_file_and_day() -> None:

@@ -34,10 +34,13 @@ EVENTS: tuple[type[Event], ...] = (
     DayCutMarker, ValueCutMarker,
 )  # fmt: skip
 
+MARKERS: tuple[type[Event], ...] = (DayCutMarker, ValueCutMarker)
+"""Written by the engine to many topics; their ``topic`` is only the first of these."""
+
 
 def events_on(topic: Topic) -> tuple[type[Event], ...]:
     """Return the public events of a topic, cut markers included."""
-    own = [event for event in EVENTS if event.topic == topic and event not in (DayCutMarker, ValueCutMarker)]
+    own = [event for event in EVENTS if event.topic == topic and event not in MARKERS]
     if topic in CUT_TOPICS:
         own.append(DayCutMarker)
     if topic in VALUE_CUT_TOPICS:

@@ -23,10 +23,13 @@ WholePercent = Annotated[str, Field(strict=True, pattern=r"^[0-9]{1,3}$")]
 PercentByYear = Annotated[tuple[WholePercent, ...], Field(min_length=1, max_length=10), AfterValidator(_rises)]
 
 
+Tier = Annotated[tuple[DecimalText, ...], Field(min_length=2, max_length=2)]
+
+
 class Match(Body):
     """The employer match that the engine calculates."""
 
-    tiers: Annotated[tuple[tuple[DecimalText, DecimalText], ...], Field(min_length=1, max_length=20)]
+    tiers: Annotated[tuple[Tier, ...], Field(min_length=1, max_length=20)]
     """Tiers of [percent of pay, percent matched]: [["3", "100"], ["2", "50"]] matches the first 3 % of pay fully and
     the next 2 % by half. One half-up rounding at the end."""
     period: Literal["per_pay", "annual"] = "per_pay"

@@ -1,0 +1,1 @@
+"""What the contract promises about events, topics, codes and their generated documents."""

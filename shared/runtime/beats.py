@@ -36,6 +36,8 @@ ORDER BY task LIMIT 64"""
 DELETE_TASK = "DELETE FROM tasks WHERE task = $1"
 MOVE_TASK = "UPDATE tasks SET position = $2 WHERE task = $1"
 SELECT_COUNTS = "SELECT topic, outcome, records FROM input_counts WHERE lane = $1 AND trade_date = $2"
+SELECT_EARLIER_CYCLES = """
+SELECT totals FROM lane_days WHERE lane = $1 AND trade_date = $2 AND closed_at IS NOT NULL"""
 SELECT_UPSTREAM = "SELECT topic, totals FROM upstream_totals WHERE lane = $1 AND trade_date = $2"
 
 
@@ -183,15 +185,16 @@ class Beats:
         stages: dict[str, Any] = {}
         for row in await work.connection.fetch(SELECT_UPSTREAM, lane.number, due):
             stages |= orjson.loads(row["totals"]).get("stages", {})
+        for row in await work.connection.fetch(SELECT_EARLIER_CYCLES, lane.number, due):
+            stages |= orjson.loads(row["totals"])
         mine = await cycle.close(work, lane.number, due)
-        counts: dict[str, dict[str, int]] = {}
-        for row in await work.connection.fetch(SELECT_COUNTS, lane.number, due):
-            counts.setdefault(row["topic"], {})[row["outcome"]] = row["records"]
+        if cycle is self.service.cycles[-1]:
+            counts: dict[str, dict[str, int]] = {}
+            for row in await work.connection.fetch(SELECT_COUNTS, lane.number, due):
+                counts.setdefault(row["topic"], {})[row["outcome"]] = row["records"]
+            mine = mine | {"counts": counts}
         name = self.service.name if cycle is self.service.cycles[0] else f"{self.service.name}.{cycle.name}"
-        if cycle is not self.service.cycles[0]:
-            stages[self.service.name] = {"counts": counts}
-            counts = {}
-        return {**stages, name: mine | ({"counts": counts} if counts else {})}
+        return {**stages, name: mine}
 
     # -- tasks ---------------------------------------------------------------------------------------------------
 

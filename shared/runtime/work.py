@@ -292,7 +292,8 @@ class Work:
 
     def _count_metrics(self) -> None:
         for (_, topic, _, outcome), records in self.counts.items():
-            metrics.RECORD_OUTCOMES.labels(topic=topic, outcome=outcome).inc(records)
+            # A held record that is decided later leaves "held" again; a counter only counts what came.
+            metrics.RECORD_OUTCOMES.labels(topic=topic, outcome=outcome).inc(max(0, records))
         for letter in self.letters:
             metrics.DEAD_LETTERS.labels(code=letter.code).inc()
         for item in self.parked:

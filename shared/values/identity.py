@@ -11,7 +11,7 @@ import orjson
 import rfc8785
 
 HASH_BYTES = 16
-_SIGNS_OF_A_FLOAT = (b".", *(b"%de" % digit for digit in range(10)))
+_DIGITS_AND_MARKS = bytes.maketrans(b"123456789.", b"000000000e")
 _FLOAT = re.compile(rb"(?:^|[:,\[])-?[0-9]+[.e]")
 
 
@@ -62,10 +62,8 @@ def canonical_json(value: Any) -> bytes:
 
 def _may_hold_a_float(compact: bytes) -> bool:
     """False when compact JSON surely holds none; a text that looks like a number after a colon counts as one."""
-    for sign in _SIGNS_OF_A_FLOAT:
-        if sign in compact:
-            return _FLOAT.search(compact) is not None
-    return False
+    # Every float has a digit before its point or exponent; one pass over the bytes is cheaper than looking at values.
+    return b"0e" in compact.translate(_DIGITS_AND_MARKS) and _FLOAT.search(compact) is not None
 
 
 def _canonical_json_slowly(value: Any) -> bytes:

@@ -24,7 +24,10 @@ from shared.runtime.worker import worker_app
 LATER = (requests.ExchangeRequested, requests.RebalanceRequested, requests.DistributionRequested)
 REQUESTS = (
     Kind(
-        requests.ElectionChanged.ce_type, explode_model(requests.ElectionChanged), handlers.change_elections, PublicRecord
+        requests.ElectionChanged.ce_type,
+        explode_model(requests.ElectionChanged),
+        handlers.change_elections,
+        PublicRecord,
     ),
     *(Kind(model.ce_type, explode_model(model), handlers.refuse_request, PublicRecord) for model in LATER),
 )

@@ -139,7 +139,9 @@ def _decide(work: Work, answered: Answered, item: PublicRecord, bucket: int, *, 
     except elections.InvalidElection as invalid:
         _say(work, item, "rejected", item.identity.hex(), "INVALID_ELECTION", str(invalid))
         return "r"
-    unknown = sorted(fund for fund in elections.funds_named(parts) if work.facts.get(FUNDS.name, fund, item.trade_date) is None)
+    unknown = sorted(
+        fund for fund in elections.funds_named(parts) if work.facts.get(FUNDS.name, fund, item.trade_date) is None
+    )
     if unknown and closing:
         _say(work, item, "rejected", item.identity.hex(), "UNKNOWN_FUND", ", ".join(unknown))
         return "r"

@@ -7,7 +7,7 @@ from datetime import date, datetime
 import msgspec
 
 from shared.events.packed import ReleasedBatch
-from shared.runtime.records import Record
+from shared.runtime.records import Record, dated
 
 _decode = msgspec.json.Decoder(ReleasedBatch).decode
 
@@ -39,7 +39,7 @@ class ReleasedLine(msgspec.Struct, gc=False):
 def explode_released(record: Record) -> list[ReleasedLine]:
     """The lines of a packed record."""
     batch = _decode(record.value or b"")
-    trade_date = date.fromisoformat(batch.trade_date)
+    trade_date = dated(record, batch.trade_date)
     traces = batch.traces or [None] * len(batch.participants)
     return [
         ReleasedLine(

@@ -35,7 +35,9 @@ SERVICE = Service(
         ),
     ),
     facts=(
-        FactTopic(PLANS, {plan.PlanFact.ce_type: plan.PlanFact}, key=lambda fact: fact.plan_id, build=handlers.PlanTerms),
+        FactTopic(
+            PLANS, {plan.PlanFact.ce_type: plan.PlanFact}, key=lambda fact: fact.plan_id, build=handlers.PlanTerms
+        ),
         FactTopic(LIMITS, {LimitsFact.ce_type: LimitsFact}, key=lambda fact: str(fact.year)),
         FactTopic(
             PAYROLL_RUNS,

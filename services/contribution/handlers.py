@@ -150,9 +150,7 @@ def _hold(work: Work, decided: Decided, item: LineItem, bucket: int, reason: str
         (item.lane, number, item.trade_date, line.plan_id, line.participant_id, line.payroll_id, line.pay_date.year, reason,
          item.cents, work.at(item.lane, item.recorded_at), msgspec.msgpack.encode(item))
     )  # fmt: skip
-    decided.identities.append(
-        (bucket, UUID(item.identity), UUID(item.body_hash), item.trade_date, number, b"h", 0, 0)
-    )
+    decided.identities.append((bucket, UUID(item.identity), UUID(item.body_hash), item.trade_date, number, b"h", 0, 0))
     work.lanes[item.lane].cache.waiting.add(item.waits_behind)
     work.count(item.lane, item.topic, item.trade_date, "held")
     receipts.say_held(work, item, reason)

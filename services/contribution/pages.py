@@ -21,7 +21,10 @@ async def payroll_run(pool: Pool, request: Any) -> tuple[int, Any]:
     run = await pool.fetchrow(SELECT_RUN, payroll_id)
     cash = await pool.fetchval(SELECT_CASH, payroll_id)
     if run is None and not cash:
-        return 404, {"code": "unknown_payroll", "detail": "No line or cash of this payroll was seen up to the last cut."}
+        return 404, {
+            "code": "unknown_payroll",
+            "detail": "No line or cash of this payroll was seen up to the last cut.",
+        }
     wait = await pool.fetchrow(SELECT_WAIT, payroll_id)
     return 200, {
         "payroll_id": payroll_id,

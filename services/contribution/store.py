@@ -141,9 +141,7 @@ class Known(NamedTuple):
 async def find_identities(connection: Connection, buckets: list[int], identities: list[bytes]) -> dict[bytes, Known]:
     """Those of ``identities`` that were decided or held before."""
     rows = await connection.fetch(FIND_IDENTITIES, buckets, [UUID(identity) for identity in identities])
-    return {
-        row[0].bytes: Known(row[1].bytes, row[2].decode(), row[3], row[4], row[5], row[6]) for row in rows
-    }
+    return {row[0].bytes: Known(row[1].bytes, row[2].decode(), row[3], row[4], row[5], row[6]) for row in rows}
 
 
 async def find_participants(connection: Connection, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], date]:

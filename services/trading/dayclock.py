@@ -13,7 +13,13 @@ from shared.runtime.clients import Connection
 from shared.runtime.control import Control, append_markers
 from shared.runtime.logs import get_logger
 from shared.runtime.records import DAY_CUT, VALUE_CUT
-from shared.values.trading_days import cutoff_at, is_trading_day, next_trading_day, trade_date_of_stamp, trading_days_between
+from shared.values.trading_days import (
+    cutoff_at,
+    is_trading_day,
+    next_trading_day,
+    trade_date_of_stamp,
+    trading_days_between,
+)
 
 log = get_logger(__name__)
 TICK_SECONDS = 0.05

@@ -49,7 +49,9 @@ async def _judge(work: Work, limit: date, book_date: date) -> bool:
     accepted: list[Any] = []
     reversed_versions: dict[tuple[str, int], int] = {}
     for row in rows:
-        status, order_version = changes.get(row["order_id"], [None, row["order_status"], None, row["order_version"]])[1:4:2]
+        status, order_version = changes.get(row["order_id"], [None, row["order_status"], None, row["order_version"]])[
+            1:4:2
+        ]
         came, code = _verdict(work, row)
         following = NEXT.get((status, came))
         if came == "confirmed" and status == "confirmed" and row["status"] == "corrected":

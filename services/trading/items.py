@@ -8,8 +8,8 @@ import msgspec
 
 from shared.events.custodian import Confirmation
 from shared.events.packed import InstructedBatch
-from shared.runtime.records import Record
 from shared.runtime.facts import parse_body
+from shared.runtime.records import Record, dated
 
 _decode = msgspec.json.Decoder(InstructedBatch).decode
 
@@ -69,7 +69,7 @@ class ConfirmationItem(msgspec.Struct, gc=False):
 def explode_instructed(record: Record) -> list[InstructedLine]:
     """The lines of a packed record."""
     batch = _decode(record.value or b"")
-    trade_date = date.fromisoformat(batch.trade_date)
+    trade_date = dated(record, batch.trade_date)
     traces = batch.traces or [None] * len(batch.participants)
     return [
         InstructedLine(

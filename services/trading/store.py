@@ -141,7 +141,13 @@ async def store_prices(connection: Connection, facts: list[FactRecord]) -> None:
 async def store_commands(connection: Connection, facts: list[FactRecord]) -> None:
     """Requests to close or value a date, in the order they came."""
     rows = [
-        (f.version, "close" if f.ce_type.endswith("close-requested.v1") else "value", f.body.trade_date, f.cause, f.recorded_at)
+        (
+            f.version,
+            "close" if f.ce_type.endswith("close-requested.v1") else "value",
+            f.body.trade_date,
+            f.cause,
+            f.recorded_at,
+        )
         for f in facts
     ]
     await connection.execute(INSERT_COMMANDS, *map(list, zip(*rows, strict=True)))

@@ -46,7 +46,9 @@ async def value_lane(work: Work, lane: int, day: date) -> bool:
 
 
 async def _rates(work: Work, day: date) -> Rates:
-    prices = {row["fund_id"]: Price.parse(row["price"]) for row in await work.connection.fetch(store.PRICES_OF, day, day)}
+    prices = {
+        row["fund_id"]: Price.parse(row["price"]) for row in await work.connection.fetch(store.PRICES_OF, day, day)
+    }
     funds = work.facts.all_on(FUNDS.name, day)
     known = {fund: price for fund, price in prices.items() if fund in funds}
     return Rates(known, {fund: funds[fund]["share_decimals"] for fund in known})
@@ -64,7 +66,9 @@ async def prove_date(work: Work, day: date) -> bool:
     equations |= proof.money_equations(proof.add_up([*lanes, {"valuation": posted}]))
     equations |= await _against_custodian(work, day, lanes)
     status = "proven" if proof.is_proven(equations) else "broken"
-    cash = next((stages["contribution"]["plan_cash"] for stages in lanes if "plan_cash" in stages.get("contribution", {})), {})
+    cash = next(
+        (stages["contribution"]["plan_cash"] for stages in lanes if "plan_cash" in stages.get("contribution", {})), {}
+    )
     await connection.execute(
         store.INSERT_PROOF, day, status, orjson.dumps(equations).decode(), orjson.dumps(cash).decode(), work.now(0)
     )

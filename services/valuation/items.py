@@ -7,7 +7,7 @@ from datetime import date, datetime
 import msgspec
 
 from shared.events.packed import Fill, FilledBatch
-from shared.runtime.records import Record
+from shared.runtime.records import Record, dated
 
 _decode = msgspec.json.Decoder(FilledBatch).decode
 
@@ -32,7 +32,7 @@ class FilledItem(msgspec.Struct, gc=False):
 def explode_filled(record: Record) -> list[FilledItem]:
     """The fills of a packed record."""
     batch = _decode(record.value or b"")
-    book_date = date.fromisoformat(batch.book_date)
+    book_date = dated(record, batch.book_date)
     return [
         FilledItem(record.lane, record.topic, record.offset, record.recorded_at, book_date, fill.order_id, fill)
         for fill in batch.fills

@@ -45,7 +45,9 @@ def _positions(holdings: Holdings, decimals: dict[str, int]) -> list[dict[str, A
     rows = []
     for key, (units, cost) in sorted(holdings.items()):
         source, _, fund = key.partition("/")
-        rows.append({"source": source, "fund_id": fund, "shares": shares_text(units, decimals[fund]), "cost_cents": cost})
+        rows.append(
+            {"source": source, "fund_id": fund, "shares": shares_text(units, decimals[fund]), "cost_cents": cost}
+        )
     return rows
 
 

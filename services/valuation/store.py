@@ -94,8 +94,6 @@ async def store_holdings(connection: Connection, facts: list[FactRecord]) -> Non
     """The custodian's own figures, part by part."""
     parts = [(f.body.date, f.body.part, f.body.parts) for f in facts]
     await connection.execute(INSERT_PARTS, *map(list, zip(*parts, strict=True)))
-    rows = [
-        (f.body.date, f.body.part, one.plan_id, one.fund_id, one.shares) for f in facts for one in f.body.positions
-    ]
+    rows = [(f.body.date, f.body.part, one.plan_id, one.fund_id, one.shares) for f in facts for one in f.body.positions]
     if rows:
         await connection.execute(INSERT_HELD, *map(list, zip(*rows, strict=True)))

@@ -97,7 +97,7 @@ class Beats:
         """What came before the first cut belongs to the date that cut names."""
         for table in ("input_counts", "dead_letters", "parked", *self.service.genesis_tables):
             await work.connection.execute(
-                f"UPDATE {table} SET trade_date = $2 WHERE lane = $1 AND trade_date = $3",  # noqa: S608
+                f"UPDATE {table} SET trade_date = $2 WHERE lane = $1 AND trade_date = $3",
                 lane.number,
                 due,
                 GENESIS,

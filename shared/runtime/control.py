@@ -39,7 +39,9 @@ async def append_markers(config: Settings, ce_type: str, trade_date: date) -> No
         sent = []
         for topic in topics:
             for partition in range(partition_count(topic, config)):
-                headers = event_headers(f"{ce_type}/{text}/{topic.name}/{partition}", ce_source_of("trading"), ce_type, 0)
+                headers = event_headers(
+                    f"{ce_type}/{text}/{topic.name}/{partition}", ce_source_of("trading"), ce_type, 0
+                )
                 headers.append((SIGNATURE_HEADER, sign_marker(secret, ce_type, text, topic.name, partition)))
                 sent.append(await _send(producer, topic.name, partition, body, headers))
         for delivery in sent:

@@ -14,8 +14,8 @@ from shared.runtime import metrics
 from shared.runtime.clients import Connection
 from shared.runtime.definition import FactTopic
 from shared.runtime.errors import Fenced, PoisonMessage
-from shared.runtime.logs import get_logger
 from shared.runtime.factcache import FactProgress
+from shared.runtime.logs import get_logger
 from shared.runtime.records import DAY_CUT, MARKERS, VALUE_CUT, Record, unknown_type_code
 from shared.runtime.signing import SIGNATURE_HEADER, is_signed
 from shared.values.trading_days import GENESIS, day_after, next_trading_day

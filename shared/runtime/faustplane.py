@@ -79,9 +79,7 @@ class ControlPlane:
     def __init__(self, service: Service, config: Settings) -> None:
         self.service, self.config = service, config
         self.stores = {fact.topic.name: FactStore(fact, config.marker_secret()) for fact in service.facts}
-        self.queues: dict[str, asyncio.Queue[Record]] = {
-            name: asyncio.Queue(QUEUE_FACTS_MAX) for name in self.stores
-        }
+        self.queues: dict[str, asyncio.Queue[Record]] = {name: asyncio.Queue(QUEUE_FACTS_MAX) for name in self.stores}
         self.next_offset: dict[str, int] = {}
         self.connection: Connection | None = None
         self.lock = asyncio.Lock()
@@ -237,9 +235,7 @@ def make_app(service: Service, config: Settings) -> NestworkApp:
 
 def _add_agent(app: NestworkApp, service: Service, fact: FactTopic) -> None:
     name = fact.topic.name
-    topic = app.topic(
-        name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", acks=False
-    )
+    topic = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", acks=False)
 
     async def take(stream: Any) -> None:
         queue = app.control_plane.queues[name]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-RECORDS_READ = Counter("nestwork_records_read_total", "Records taken from an input topic by a committed poll.", ["topic"])
+RECORDS_READ = Counter(
+    "nestwork_records_read_total", "Records taken from an input topic by a committed poll.", ["topic"]
+)
 RECORD_OUTCOMES = Counter(
     "nestwork_record_outcomes_total", "Public records by what became of them, as committed.", ["topic", "outcome"]
 )
@@ -36,4 +38,6 @@ FACTS_STORED = Counter("nestwork_facts_stored_total", "Facts stored by topic.", 
 DAYS_CLOSED = Counter("nestwork_lane_days_closed_total", "Lane closings by cycle.", ["cycle"])
 BUFFERED_BYTES = Gauge("nestwork_buffered_bytes", "Bytes fetched and not yet decided.")
 LAST_PROGRESS = Gauge("nestwork_last_progress_timestamp_seconds", "Time of the last committed poll or idle check.")
-CONSERVATION_BREAKS = Gauge("nestwork_conservation_breaks", "Equations of the last proof that did not hold: must be 0, page.")
+CONSERVATION_BREAKS = Gauge(
+    "nestwork_conservation_breaks", "Equations of the last proof that did not hold: must be 0, page."
+)

@@ -121,7 +121,9 @@ async def remove_published(connection: Connection, published: dict[tuple[int, st
         )
 
 
-async def append(connection: Connection, rows: list[OutboxRow], ends: dict[tuple[int, str, int], tuple[int, int]]) -> None:
+async def append(
+    connection: Connection, rows: list[OutboxRow], ends: dict[tuple[int, str, int], tuple[int, int]]
+) -> None:
     """Write the rows of a poll and where each touched stream now stands."""
     if not rows:
         return

@@ -57,9 +57,7 @@ class MoneyPlane:
         self.intake = Intake(self.wake)
         self.relay = Relay(StreamNames(service.name, ce_source_of(service.name)), guards.points)
         self.membership = Membership(service.group, service.inputs[0].topic.name, config, self._release)
-        self.poll = Poll(
-            service, guards, config.marker_secret(), config.market_mode == "on", config.partitions
-        )
+        self.poll = Poll(service, guards, config.marker_secret(), config.market_mode == "on", config.partitions)
         self.beats = Beats(service, config.partitions)
         self.connection: Connection | None = None
         self.listener: Connection | None = None
@@ -371,5 +369,3 @@ class MoneyPlane:
     def is_alive(self, within_seconds: float = 60.0) -> bool:
         """True while the loop moved within ``within_seconds``; a broker or database outage is not death."""
         return time.monotonic() - self.progressed_at < within_seconds or not self.lanes
-
-

@@ -20,7 +20,6 @@ from shared.runtime.guards import Guards
 from shared.runtime.lanes import LOCK_LANES, Lane, LaneInput
 from shared.runtime.logs import get_logger
 from shared.runtime.records import (
-    DAY_CUT,
     LANE_CLOSED,
     MARKERS,
     VALUE_CUT,
@@ -69,7 +68,9 @@ class Slice:
 class Poll:
     """Everything one poll needs; made anew for each."""
 
-    def __init__(self, service: Service, guards: Guards, marker_secret: bytes, market_mode: bool, partitions: int) -> None:
+    def __init__(
+        self, service: Service, guards: Guards, marker_secret: bytes, market_mode: bool, partitions: int
+    ) -> None:
         self.service, self.guards, self.secret = service, guards, marker_secret
         self.market_mode, self.partitions = market_mode, partitions
 
@@ -113,7 +114,9 @@ class Poll:
             count = len(fetched)
             if fetched[-1].offset != fetched[0].offset + count - 1:
                 for number, record in enumerate(fetched):
-                    self.guards.gap.check_offset(place.topic, place.partition, fetched[0].offset + number, record.offset)
+                    self.guards.gap.check_offset(
+                        place.topic, place.partition, fetched[0].offset + number, record.offset
+                    )
 
     def _take_marker(self, chosen: Slice, record: Record, ce_type: str) -> bool:
         """Move the lane's cut when the marker is a new one; true when it did, so that the poll ends here."""
@@ -378,17 +381,24 @@ def _park(work: Work, kind: Kind, item: Any, code: str, detail: str) -> None:
     number = work.next_entry(item.lane)
     work.parked.append(
         ParkedItem(
-            item.lane, item.key, number, item.topic, item.offset, item.trade_date, item.recorded_at, code,
-            detail.replace("\x00", "")[:500], item.cents, frozen,
+            item.lane,
+            item.key,
+            number,
+            item.topic,
+            item.offset,
+            item.trade_date,
+            item.recorded_at,
+            code,
+            detail.replace("\x00", "")[:500],
+            item.cents,
+            frozen,
         )  # fmt: skip
     )
     work.count(item.lane, item.topic, item.trade_date, "parked")
 
 
 Landed = tuple[str, int, int, datetime, date]
-_decode_frozen = msgspec.msgpack.Decoder(
-    tuple[Landed, bytes | None, bytes | None, list[tuple[str, str]]]
-).decode
+_decode_frozen = msgspec.msgpack.Decoder(tuple[Landed, bytes | None, bytes | None, list[tuple[str, str]]]).decode
 
 
 def freeze(record: Record) -> bytes:
@@ -408,4 +418,3 @@ def thaw(carrier: Record) -> Record:
         carrier.lane, carrier.topic, carrier.partition, carrier.offset, recorded_at, key, value,
         dict(raw) | sequence, raw, trade_date, (topic, partition, offset),
     )  # fmt: skip
-

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import orjson
 
-from shared.runtime.errors import PoisonMessage
+from shared.runtime.errors import LogLoss, PoisonMessage
 from shared.values.identity import body_hash, identity_of
+from shared.values.trading_days import GENESIS
 
 DAY_CUT = "nestwork.day.cut.v1"
 VALUE_CUT = "nestwork.day.value-cut.v1"
@@ -169,6 +170,19 @@ def public_record(record: Record) -> list[PublicRecord]:
             record.trace(),
         )
     ]
+
+
+def dated(record: Record, text: str) -> date:
+    """The business date a packed record carries; it must be the one its place in the log gives it.
+
+    Raises ``LogLoss`` otherwise: the sender closed a date and spoke of it afterwards, so nothing may be built on it.
+    """
+    day = date.fromisoformat(text)
+    if record.trade_date not in (day, GENESIS):
+        raise LogLoss(
+            f"{record.topic}/{record.partition}@{record.offset} speaks of {day} in the part of {record.trade_date}"
+        )
+    return day
 
 
 def unknown_type_code(ce_type: str, known: Sequence[str]) -> str:

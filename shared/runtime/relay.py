@@ -28,7 +28,9 @@ StreamKey = tuple[int, str, int]
 class Relay:
     """One per worker. ``hand_over`` takes committed rows; ``published`` says what may be deleted."""
 
-    def __init__(self, names: StreamNames, points: Points, make: Callable[[], AIOKafkaProducer] = kafka_producer) -> None:
+    def __init__(
+        self, names: StreamNames, points: Points, make: Callable[[], AIOKafkaProducer] = kafka_producer
+    ) -> None:
         self.names, self.points, self.make = names, points, make
         self.waiting: deque[OutboxRow] = deque()
         self.waiting_bytes = 0

@@ -142,9 +142,7 @@ class Work:
     ) -> None:
         """Say something on ``topic``, in the lane's own partition unless another is given."""
         place = (lane, topic, lane if partition is None else partition)
-        self.messages[place].append(
-            Message(key, ce_type, ce_id, milliseconds(recorded_at), value, trace, extra)
-        )
+        self.messages[place].append(Message(key, ce_type, ce_id, milliseconds(recorded_at), value, trace, extra))
 
     def next_entry(self, lane: int, count: int = 1) -> int:
         """The first of ``count`` journal entry numbers of this lane."""
@@ -174,8 +172,18 @@ class Work:
         topic, partition, offset = record.origin
         self.letters.append(
             DeadLetter(
-                record.lane, topic, partition, offset, code, detail, record.trade_date,
-                record.recorded_at, record.key, record.value, orjson.dumps(headers).decode(), cents,
+                record.lane,
+                topic,
+                partition,
+                offset,
+                code,
+                detail,
+                record.trade_date,
+                record.recorded_at,
+                record.key,
+                record.value,
+                orjson.dumps(headers).decode(),
+                cents,
             )  # fmt: skip
         )
         self.count(record.lane, record.topic, record.trade_date, "dead_lettered")

@@ -28,9 +28,7 @@ def split_line(
     return funds, legs
 
 
-def _split_by_group(
-    chosen: Sequence[Sequence[tuple[str, int]]], cents: Sequence[int]
-) -> tuple[list[str], list[int]]:
+def _split_by_group(chosen: Sequence[Sequence[tuple[str, int]]], cents: Sequence[int]) -> tuple[list[str], list[int]]:
     """Sources with different elections share one matrix over all funds they name."""
     funds = sorted({fund for group in chosen for fund, _ in group})
     legs: list[int] = []

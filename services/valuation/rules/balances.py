@@ -19,7 +19,8 @@ class Rates:
         scales = [share_decimals[fund] + price.scale for fund, price in prices.items()]
         self.scale = max([COMMON_SCALE, *scales])
         self.per_unit = {
-            fund: price.mantissa * 10 ** (self.scale - share_decimals[fund] - price.scale) for fund, price in prices.items()
+            fund: price.mantissa * 10 ** (self.scale - share_decimals[fund] - price.scale)
+            for fund, price in prices.items()
         }
 
     def balance(self, holdings: Holdings) -> int | None:

@@ -52,9 +52,7 @@ def money_equations(summed: Mapping[str, Counter[str]]) -> Equations:
         "accepted + rejected = submitted cents": equation(
             contribution["accepted"] + contribution["rejected"], contribution["submitted"]
         ),
-        "released = split cents": equation(
-            contribution["released"], allocation["cents"] + allocation["parked_cents"]
-        ),
+        "released = split cents": equation(contribution["released"], allocation["cents"] + allocation["parked_cents"]),
         "split = instructed cents": equation(allocation["cents"], trading["cents"]),
         "instructed = leg cents": equation(trading["cents"], trading["leg_cents"]),
         "legs = order cents": equation(trading["ordered_leg_cents"], trading["ordered_cents"]),
@@ -67,7 +65,9 @@ def money_equations(summed: Mapping[str, Counter[str]]) -> Equations:
 
 
 def holdings_equations(
-    positions: Mapping[tuple[str, str], int], held: Mapping[tuple[str, str], int], in_flight: Mapping[tuple[str, str], int]
+    positions: Mapping[tuple[str, str], int],
+    held: Mapping[tuple[str, str], int],
+    in_flight: Mapping[tuple[str, str], int],
 ) -> Equations:
     """Positions plus what is in flight = the custodian's own holdings, per plan and fund; agreeing ones are one equation."""
     keys = sorted(positions.keys() | held.keys() | in_flight.keys())

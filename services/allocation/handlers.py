@@ -21,7 +21,6 @@ from shared.runtime.records import Malformed, PublicRecord
 from shared.runtime.work import Work
 from shared.values.hashing import bucket_of
 from shared.values.identity import derived_id
-from shared.values.invariants import invariant
 from shared.values.trading_days import day_after
 
 RULE_SET = "2026.1"
@@ -38,8 +37,7 @@ async def split_lines(work: Work, items: list[ReleasedLine]) -> None:
     journal = []
     said: dict[int, list[tuple[ReleasedLine, list[str], list[int]]]] = {}
     for item in items:
-        plan = work.facts.get(PLANS.name, item.plan_id, day)
-        invariant(plan is not None, f"allocation knows plan {item.plan_id}, which contribution released for")
+        plan = work.facts.need(PLANS.name, item.plan_id, day)
         version, parts = chosen.get((item.key, item.plan_id), (None, None))
         funds, legs = split_line(item.sources, item.amounts, parts, plan["default_fund"])
         said.setdefault(item.lane, []).append((item, funds, legs))

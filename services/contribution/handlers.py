@@ -109,7 +109,7 @@ def _decide(work: Work, item: LineItem) -> intake.Decision:
         return intake.reject_all(item.line, "KEY_MISMATCH")
     if intake.has_negative(item.line):
         return intake.reject_all(item.line, "INVALID_AMOUNT")
-    plan = work.facts.get(PLANS.name, item.line.plan_id, item.trade_date)
+    plan = work.facts.need(PLANS.name, item.line.plan_id, item.trade_date)
     return intake.decide(item.line, plan.sources)
 
 

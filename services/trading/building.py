@@ -22,7 +22,8 @@ async def pack_legs(work: Work, lane: int, day: date) -> bool:
     """Pack the legs of a few plans: all cents of one (participant, source) in an order are one leg. True when none is left."""
     connection = work.connection
     packed = {row["plan_id"] for row in await connection.fetch(store.PLANS_PACKED, day, lane)}
-    plans, lines = [], 0
+    plans: list[str] = []
+    lines = 0
     waiting = [row for row in await connection.fetch(store.PLANS_TO_PACK, day, lane) if row["plan_id"] not in packed]
     for row in waiting:
         if plans and lines + row["lines"] > LINES_PER_SLICE:

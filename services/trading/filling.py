@@ -82,7 +82,7 @@ def _verdict(work: Work, row: Any) -> tuple[str, str | None]:
     """(what came, code): pending, rejected, confirmed or broken."""
     if row["status"] in ("pending", "rejected"):
         return row["status"], "ORDER_REJECTED" if row["status"] == "rejected" else None
-    fund = work.facts.get(FUNDS.name, row["fund_id"], row["trade_date"])
+    fund = work.facts.need(FUNDS.name, row["fund_id"], row["trade_date"])
     confirmed = Confirmed(row["units"], row["cents"], Price.parse(row["price"]))
     code = judge(row["unit"], row["amount"], confirmed, Price.parse(row["final_price"]), fund["share_decimals"])
     return ("confirmed", None) if code is None else ("broken", code)
@@ -135,7 +135,7 @@ async def post_fills(work: Work, task: Task) -> None:
     entries: list[tuple[Any, ...]] = []
     for order in task.body:
         legs = legs_by_order[order[0]]
-        decimals = work.facts.get(FUNDS.name, order[4], date.fromisoformat(order[6]))["share_decimals"]
+        decimals = work.facts.need(FUNDS.name, order[4], date.fromisoformat(order[6]))["share_decimals"]
         if order[2] is not None:
             fills.append(await _reversed(work, task, order, decimals, legs))
             entries.append(_entry(work, task, fills[-1], "fill_reversed"))

@@ -75,8 +75,7 @@ def _repeat(work: Work, item: ConfirmationItem, before: tuple[Any, ...], said: t
 
 
 def _units(work: Work, item: ConfirmationItem, order: Any) -> int | None:
-    fund = work.facts.get(FUNDS.name, order["fund_id"], order["trade_date"])
-    invariant(fund is not None, f"trading knows fund {order['fund_id']}, which it ordered")
+    fund = work.facts.need(FUNDS.name, order["fund_id"], order["trade_date"])
     try:
         return units_of(item.shares, fund["share_decimals"]) if item.shares is not None else None
     except ValueError:

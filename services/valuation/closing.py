@@ -66,7 +66,7 @@ async def prove_date(work: Work, day: date) -> bool:
     equations |= proof.money_equations(proof.add_up([*lanes, {"valuation": posted}]))
     equations |= await _against_custodian(work, day, lanes)
     status = "proven" if proof.is_proven(equations) else "broken"
-    cash = next(
+    cash: dict[str, int] = next(
         (stages["contribution"]["plan_cash"] for stages in lanes if "plan_cash" in stages.get("contribution", {})), {}
     )
     await connection.execute(

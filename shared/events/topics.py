@@ -146,8 +146,8 @@ DEAD_LETTER_TOPICS = tuple(_dead_letters_of(topic) for topic in PUBLIC_TOPICS)
 ALL_TOPICS: tuple[Topic, ...] = (*PUBLIC_TOPICS, *INTERNAL_TOPICS, *DEAD_LETTER_TOPICS)
 """What ``create_topics`` creates."""
 
-CUT_TOPICS: tuple[Topic, ...] = (*PUBLIC_INPUTS, *(topic for topic in CONTROL_TOPICS if topic is not DAY_COMMANDS))
-"""Each partition of these gets the signed marker ``nestwork.day.cut.v1`` of each date; ``day.commands`` asks for it."""
+CUT_TOPICS: tuple[Topic, ...] = (*PUBLIC_INPUTS, *CONTROL_TOPICS)
+"""Each partition of these gets the signed marker ``nestwork.day.cut.v1`` of each date."""
 
 VALUE_CUT_TOPICS: tuple[Topic, ...] = (CUSTODIAN_CONFIRMATIONS, MARKET_PRICES, CUSTODIAN_HOLDINGS)
 """Those that also get ``nestwork.day.value-cut.v1``: what stands below it belongs to the date's valuation."""

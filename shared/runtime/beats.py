@@ -36,6 +36,11 @@ ORDER BY task LIMIT 64"""
 DELETE_TASK = "DELETE FROM tasks WHERE task = $1"
 MOVE_TASK = "UPDATE tasks SET position = $2 WHERE task = $1"
 SELECT_COUNTS = "SELECT topic, outcome, records FROM input_counts WHERE lane = $1 AND trade_date = $2"
+NAME_GENESIS_COUNTS = """
+WITH unnamed AS (DELETE FROM input_counts WHERE lane = $1 AND trade_date = $3 RETURNING lane, topic, outcome, records)
+INSERT INTO input_counts (lane, topic, trade_date, outcome, records)
+SELECT lane, topic, $2, outcome, records FROM unnamed
+ON CONFLICT (trade_date, topic, lane, outcome) DO UPDATE SET records = input_counts.records + excluded.records"""
 SELECT_EARLIER_CYCLES = """
 SELECT totals FROM lane_days WHERE lane = $1 AND trade_date = $2 AND closed_at IS NOT NULL"""
 SELECT_UPSTREAM = "SELECT topic, totals FROM upstream_totals WHERE lane = $1 AND trade_date = $2"
@@ -95,7 +100,8 @@ class Beats:
 
     async def _name_genesis(self, work: Work, lane: Lane, due: date) -> None:
         """What came before the first cut belongs to the date that cut names."""
-        for table in ("input_counts", "dead_letters", "parked", *self.service.genesis_tables):
+        await work.connection.execute(NAME_GENESIS_COUNTS, lane.number, due, GENESIS)
+        for table in ("dead_letters", "parked", *self.service.genesis_tables):
             await work.connection.execute(
                 f"UPDATE {table} SET trade_date = $2 WHERE lane = $1 AND trade_date = $3",
                 lane.number,
@@ -205,7 +211,7 @@ class Beats:
         """Do a bounded number of task slices, in the builder's order; a date's tasks wait for the one before to close."""
         done = 0
         for row in await work.connection.fetch(SELECT_TASKS, list(lanes)):
-            task = Task(*list(row)[:5], orjson.loads(row["body"]), orjson.loads(row["position"]), row["recorded_at"])
+            task = _task(row)
             state = lanes[task.lane].cycles.get(task.cycle, CycleState())
             if state.last_closed is not None and task.trade_date > next_trading_day(state.last_closed):
                 continue
@@ -224,6 +230,19 @@ SELECT_UNPUBLISHED_LETTERS = """
 SELECT dead_letter, topic, partition, record_offset, code, detail, recorded_at, key, value, headers
 FROM dead_letters WHERE lane = -1 AND NOT published ORDER BY dead_letter LIMIT 100"""
 MARK_LETTERS_PUBLISHED = "UPDATE dead_letters SET published = true WHERE dead_letter = ANY($1::bigint[])"
+
+
+def _task(row: Any) -> Task:
+    return Task(
+        row["task"],
+        row["lane"],
+        row["cycle"],
+        row["trade_date"],
+        row["kind"],
+        orjson.loads(row["body"]),
+        orjson.loads(row["position"]),
+        row["recorded_at"],
+    )
 
 
 def _cuts(place: Any, by_value: bool) -> tuple[date | None, date | None]:

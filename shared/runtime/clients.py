@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -12,8 +12,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.runtime.settings import Settings, settings
 
-Connection = asyncpg.Connection
-Pool = asyncpg.Pool
+Connection: TypeAlias = Any
+"""An asyncpg connection or a pool's proxy of one; asyncpg ships no usable types."""
+Pool: TypeAlias = Any
 
 LOCK_TIMEOUT_MS = 4_000
 """Longer than ``FREE_BLOCKER_AFTER_SECONDS``: a waiter first frees the backend that blocks it."""

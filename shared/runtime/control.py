@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaProducer
@@ -33,6 +35,7 @@ async def append_markers(config: Settings, ce_type: str, trade_date: date) -> No
     topics = CUT_TOPICS if ce_type == DAY_CUT else VALUE_CUT_TOPICS
     secret, text = config.marker_secret(), trade_date.isoformat()
     body = orjson.dumps({"trade_date": text})
+    now_ms = time.time_ns() // 1_000_000
     producer = kafka_producer(config)
     await producer.start()
     try:
@@ -40,7 +43,7 @@ async def append_markers(config: Settings, ce_type: str, trade_date: date) -> No
         for topic in topics:
             for partition in range(partition_count(topic, config)):
                 headers = event_headers(
-                    f"{ce_type}/{text}/{topic.name}/{partition}", ce_source_of("trading"), ce_type, 0
+                    f"{ce_type}/{text}/{topic.name}/{partition}", ce_source_of("trading"), ce_type, now_ms
                 )
                 headers.append((SIGNATURE_HEADER, sign_marker(secret, ce_type, text, topic.name, partition)))
                 sent.append(await _send(producer, topic.name, partition, body, headers))
@@ -52,7 +55,7 @@ async def append_markers(config: Settings, ce_type: str, trade_date: date) -> No
 
 async def _send(
     producer: AIOKafkaProducer, topic: str, partition: int, body: bytes, headers: list[tuple[str, bytes]]
-) -> object:
+) -> Any:
     return await producer.send(topic, value=body, partition=partition, headers=headers)
 
 

@@ -10,6 +10,7 @@ import orjson
 
 from shared.runtime.clients import Connection
 from shared.runtime.definition import FactTopic
+from shared.values.invariants import invariant
 from shared.values.trading_days import GENESIS, next_trading_day
 
 SELECT_TOPICS = """
@@ -71,6 +72,12 @@ class FactCache:
             if effective_from <= day:
                 return fact
         return None
+
+    def need(self, topic: str, key: str, day: date) -> Any:
+        """The fact that governs ``day`` and must be there: an internal log would not name it otherwise."""
+        fact = self.get(topic, key, day)
+        invariant(fact is not None, f"{topic} {key} is known for {day}")
+        return fact
 
     def all_on(self, topic: str, day: date) -> dict[str, Any]:
         """Every key's fact that governs ``day``."""

@@ -18,7 +18,8 @@ from shared.runtime.factcache import FactProgress
 from shared.runtime.logs import get_logger
 from shared.runtime.records import DAY_CUT, MARKERS, VALUE_CUT, Record, unknown_type_code
 from shared.runtime.signing import SIGNATURE_HEADER, is_signed
-from shared.values.trading_days import GENESIS, day_after, next_trading_day
+from shared.runtime.outbox import milliseconds
+from shared.values.trading_days import GENESIS, day_after, next_trading_day, trade_date_of_stamp
 
 log = get_logger(__name__)
 CONTROL_LANE = -1
@@ -63,8 +64,8 @@ class FactRecord:
 class FactStore:
     """Stores the records of one control topic for the worker that holds it."""
 
-    def __init__(self, fact: FactTopic, marker_secret: bytes) -> None:
-        self.fact, self.secret = fact, marker_secret
+    def __init__(self, fact: FactTopic, marker_secret: bytes, *, market_mode: bool = False) -> None:
+        self.fact, self.secret, self.market_mode = fact, marker_secret, market_mode
         self.name = fact.topic.name
         self.incarnation = -1
 
@@ -97,6 +98,9 @@ class FactStore:
         for record in records:
             last = progress.last_value_cut if self.fact.by_value_cut else progress.last_cut
             record.trade_date = GENESIS if last is None else next_trading_day(last)
+            if self.market_mode and not self.fact.by_value_cut:
+                stamp = trade_date_of_stamp(milliseconds(record.recorded_at))
+                record.trade_date = max(record.trade_date, stamp)
             try:
                 if record.ce_type in MARKERS:
                     self._meet(progress, record)

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import aiokafka
 import asyncpg
@@ -38,7 +38,7 @@ RETRY_SECONDS = 0.25
 DATABASE_TROUBLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
-class CommittedReader(faust_driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+class CommittedReader(faust_driver.AIOKafkaConsumerThread):
     """Faust's consumer thread, reading committed records: a funding that was rolled back must not be seen."""
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
@@ -47,7 +47,7 @@ class CommittedReader(faust_driver.AIOKafkaConsumerThread):  # type: ignore[misc
         return consumer
 
 
-class PositionedConsumer(faust_driver.Consumer):  # type: ignore[misc]
+class PositionedConsumer(faust_driver.Consumer):
     """A Faust consumer that starts where PostgreSQL says; any other seek would be overwritten by Faust."""
 
     def _new_consumer_thread(self) -> CommittedReader:
@@ -56,7 +56,7 @@ class PositionedConsumer(faust_driver.Consumer):  # type: ignore[misc]
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Claim the assigned fact topics and go to their stored positions."""
         positions = {TP(*place): offset for place, offset in (await super().seek_to_committed()).items()}
-        plane: ControlPlane = self.app.control_plane
+        plane: ControlPlane = cast(NestworkApp, self.app).control_plane
         stored = await plane.claim([place.topic for place in positions], self.app.consumer_generation_id)
         places = {TP(topic, 0): offset for topic, offset in stored.items()}
         if places:
@@ -64,7 +64,7 @@ class PositionedConsumer(faust_driver.Consumer):  # type: ignore[misc]
         return {**positions, **places}
 
 
-class PositionedTransport(faust_driver.Transport):  # type: ignore[misc]
+class PositionedTransport(faust_driver.Transport):
     """The transport behind ``nestwork://`` broker addresses."""
 
     Consumer = PositionedConsumer
@@ -78,7 +78,10 @@ class ControlPlane:
 
     def __init__(self, service: Service, config: Settings) -> None:
         self.service, self.config = service, config
-        self.stores = {fact.topic.name: FactStore(fact, config.marker_secret()) for fact in service.facts}
+        self.stores = {
+            fact.topic.name: FactStore(fact, config.marker_secret(), market_mode=config.market_mode == "on")
+            for fact in service.facts
+        }
         self.queues: dict[str, asyncio.Queue[Record]] = {name: asyncio.Queue(QUEUE_FACTS_MAX) for name in self.stores}
         self.next_offset: dict[str, int] = {}
         self.connection: Connection | None = None
@@ -171,7 +174,7 @@ async def refuse_loss(topic: str, first: int, beyond: int) -> None:
         await reader.stop()
 
 
-class NestworkApp(faust.App):  # type: ignore[misc]
+class NestworkApp(faust.App):
     """The Faust app of one worker."""
 
     control_plane: ControlPlane

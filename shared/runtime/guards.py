@@ -5,6 +5,7 @@ Production wiring uses the classes of this file as they are; nothing here can be
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shared.runtime.errors import Fenced, LogLoss
@@ -58,7 +59,7 @@ class GapGuard:
 class IdentityGuard:
     """A request that was decided before is never decided again."""
 
-    def known(self, found: dict[bytes, object], identity: bytes) -> bool:
+    def known(self, found: Mapping[bytes, object], identity: bytes) -> bool:
         """True when ``identity`` was decided before."""
         return identity in found
 

@@ -168,7 +168,7 @@ async def _load(connection: Connection, service: Service, taken: list[Any]) -> t
         for row in taken
     }
     for row in await connection.fetch(SELECT_INPUTS, numbers):
-        lanes[row["lane"]].inputs[row["topic"]] = LaneInput(*list(row)[2:7], orjson.loads(row["markers"]))
+        lanes[row["lane"]].inputs[row["topic"]] = _lane_input(row)
     for row in await connection.fetch(SELECT_RECEIVED, numbers):
         lanes[row["lane"]].received[row["stream"]] = (row["epoch"], row["seq"])
     for row in await connection.fetch(SELECT_STREAMS, numbers):
@@ -182,6 +182,17 @@ async def _load(connection: Connection, service: Service, taken: list[Any]) -> t
             lanes[number].cache = cache
     rows = [OutboxRow(*row) for row in await connection.fetch(SELECT_OUTBOX, numbers)]
     return lanes, rows
+
+
+def _lane_input(row: Any) -> LaneInput:
+    return LaneInput(
+        row["next_offset"],
+        row["first_cut"],
+        row["last_cut"],
+        row["first_value_cut"],
+        row["last_value_cut"],
+        orjson.loads(row["markers"]),
+    )
 
 
 def _finite(instant: datetime) -> datetime:

@@ -79,7 +79,9 @@ def pack(
     lane: int, topic: str, partition: int, epoch: int, next_seq: int, messages: list[Message]
 ) -> tuple[list[OutboxRow], int]:
     """Rows of bounded size for one stream, and the sequence number that follows them."""
-    rows, chunk, size = [], [], 0
+    rows: list[OutboxRow] = []
+    chunk: list[Message] = []
+    size = 0
     for message in messages:
         if chunk and size + len(message.value) > ROW_BYTES_MAX:
             rows.append(OutboxRow(lane, topic, partition, epoch, next_seq, len(chunk), _encode(chunk)))

@@ -67,6 +67,7 @@ class MoneyPlane:
         self.progressed_at = time.monotonic()
         self.removed_at = self.hinted_at = 0.0
         self.tasks: list[asyncio.Task[None]] = []
+        self.poll_lanes: list[int] = []
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -256,32 +257,34 @@ class MoneyPlane:
         return min(limits, default=None)
 
     def _choose(self) -> list[Slice]:
-        """Cut this poll's records out of the buffers, within a budget of records and bytes."""
+        """Cut this poll's records out of the buffers: a fair share of records and bytes for every partition that has any."""
+        waiting = [
+            (lane, source, place)
+            for lane in self.lanes.values()
+            for source in self.service.inputs
+            if self._has_records(place := TopicPartition(source.topic.name, lane.number))
+        ]
         chosen: list[Slice] = []
-        budget = RECORDS_PER_POLL
-        self.poll_lanes: list[int] = []
-        for lane in self.lanes.values():
-            for source in self.service.inputs:
-                place = TopicPartition(source.topic.name, lane.number)
-                buffer = self.intake.buffers.get(place)
-                if buffer is None or not buffer.records or budget <= 0:
-                    continue
-                self.poll_lanes = [lane.number]
-                limit = self._limit(lane, source)
-                share = self._within_bytes(buffer.records, min(budget, RECORDS_PER_POLL))
-                part = self.poll.cut_slice(place, source, lane, share, limit, budget)
-                if part is not None:
-                    chosen.append(part)
-                    budget -= part.taken
+        for lane, source, place in waiting:
+            self.poll_lanes = [lane.number]
+            share = self._share(self.intake.buffers[place].records, len(waiting))
+            part = self.poll.cut_slice(place, source, lane, share, self._limit(lane, source), len(share))
+            if part is not None:
+                chosen.append(part)
         self.poll_lanes = [part.lane.number for part in chosen]
         return chosen
 
-    def _within_bytes(self, records: Any, budget: int) -> list[Any]:
-        """The first records of a buffer that fit a fair share of the poll's bytes; at least one."""
-        share, size, most = [], 0, max(1, BYTES_PER_POLL // max(1, len(self.lanes)))
+    def _has_records(self, place: TopicPartition) -> bool:
+        buffer = self.intake.buffers.get(place)
+        return buffer is not None and bool(buffer.records)
+
+    def _share(self, records: Any, places: int) -> list[Any]:
+        """The first records of a buffer, within one place's part of the poll; at least one."""
+        share: list[Any] = []
+        size, bytes_most, records_most = 0, BYTES_PER_POLL // places, max(1, RECORDS_PER_POLL // places)
         for record in records:
             size += len(record.value or b"")
-            if share and (size > most or len(share) >= budget):
+            if share and (size > bytes_most or len(share) >= records_most):
                 break
             share.append(record)
         return share

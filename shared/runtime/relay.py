@@ -84,7 +84,8 @@ class Relay:
                 self._settle(rows)
 
     def _round(self) -> list[OutboxRow]:
-        rows, size = [], 0
+        rows: list[OutboxRow] = []
+        size = 0
         for row in self.waiting:
             if rows and size + len(row.payload) > ROUND_BYTES_MAX:
                 break

@@ -237,7 +237,7 @@ class Work:
         for collected, length in (
             (self.letters, mark.letters), (self.parked, mark.parked), (self.tasks, mark.tasks), (self.hooks, mark.hooks),
         ):  # fmt: skip
-            del collected[length:]  # type: ignore[attr-defined]
+            del collected[length:]
 
     async def flush(self) -> None:
         """Write everything that was collected; the last statements before COMMIT."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import mode
-from faust.web import Request, Response, Web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared.runtime.clients import Pool, open_pool
@@ -26,7 +25,7 @@ Page = Callable[[Pool, Any], Awaitable[tuple[int, Any]]]
 """Answers a request from the database: (status, JSON document)."""
 
 
-def worker_app(service: Service, pages: dict[str, Page] | None = None, guards: Guards | None = None) -> NestworkApp:
+def worker_app(service: Service, pages: Mapping[str, Page] | None = None, guards: Guards | None = None) -> NestworkApp:
     """The app of one worker of ``service``; ``pages`` maps paths to read-only queries."""
     config = settings()
     app = make_app(service, config)
@@ -35,7 +34,7 @@ def worker_app(service: Service, pages: dict[str, Page] | None = None, guards: G
     _add_pages(app, worker, pages or {})
 
     @app.service
-    class MoneyPlaneService(mode.Service):  # type: ignore[misc]
+    class MoneyPlaneService(mode.Service):
         """Starts after the app, stops before it."""
 
         async def on_start(self) -> None:
@@ -66,7 +65,7 @@ class Worker:
         control_plane = self.app.control_plane
         await control_plane.open()
         control = Control(self.pool, self.config, control_plane.reads)
-        runs = [control_plane.run(name) for name in control_plane.stores]
+        runs: list[Any] = [control_plane.run(name) for name in control_plane.stores]
         runs += [background(control) for background in self.service.background]
         self.tasks = [asyncio.create_task(self._guarded(run)) for run in runs]
 
@@ -87,14 +86,14 @@ class Worker:
             self.pool.terminate()
 
 
-def _add_pages(app: NestworkApp, worker: Worker, pages: dict[str, Page]) -> None:
+def _add_pages(app: NestworkApp, worker: Worker, pages: Mapping[str, Page]) -> None:
     @app.page("/livez", name="livez")
-    async def livez(web: Web, _request: Request) -> Response:
+    async def livez(web: Any, _request: Any) -> Any:
         alive = worker.plane is None or worker.plane.is_alive()
         return web.json({"alive": alive}, status=200 if alive else 503)
 
     @app.page("/readyz", name="readyz")
-    async def readyz(web: Web, _request: Request) -> Response:
+    async def readyz(web: Any, _request: Any) -> Any:
         plane = worker.plane
         ready = plane is not None and plane.is_ready()
         detail = {
@@ -106,7 +105,7 @@ def _add_pages(app: NestworkApp, worker: Worker, pages: dict[str, Page]) -> None
         return web.json(detail, status=200 if ready else 503)
 
     @app.page("/metrics", name="metrics")
-    async def metrics(web: Web, _request: Request) -> Response:
+    async def metrics(web: Any, _request: Any) -> Any:
         return web.bytes(generate_latest(), content_type=CONTENT_TYPE_LATEST.split(";")[0])
 
     for path, page in pages.items():
@@ -115,7 +114,7 @@ def _add_pages(app: NestworkApp, worker: Worker, pages: dict[str, Page]) -> None
 
 def _add_page(app: NestworkApp, worker: Worker, path: str, page: Page) -> None:
     @app.page(path, name=path)
-    async def answer(web: Web, request: Request, **_: Any) -> Response:
+    async def answer(web: Any, request: Any, **_: Any) -> Any:
         if worker.pool is None:
             return problem(web, 503, "starting", "The service is starting.")
         status, document = await page(worker.pool, request)
@@ -124,7 +123,7 @@ def _add_page(app: NestworkApp, worker: Worker, path: str, page: Page) -> None:
         return web.json(document, status=status)
 
 
-def problem(web: Web, status: int, code: str, detail: str) -> Response:
+def problem(web: Any, status: int, code: str, detail: str) -> Any:
     """An RFC 9457 problem document."""
     body = {"type": f"urn:nestwork:problem:{code}", "title": code, "status": status, "detail": detail, "code": code}
     return web.json(body, status=status, content_type="application/problem+json")

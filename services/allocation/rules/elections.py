@@ -23,10 +23,10 @@ class InvalidElection(Exception):
 def election_parts(event: ElectionChanged) -> dict[str, list[tuple[str, int]]]:
     """The election by source group. Raises ``InvalidElection`` unless each group names different funds and sums to 100 %."""
     groups: dict[str, dict[str, int]] = {}
-    for part in event.elections or []:
+    for part in event.elections if event.elections is not None else ():
         if part.source_group not in (None, ALL, "employee", "employer"):
             raise InvalidElection(f"{part.source_group} is not a source group")
-        group = groups.setdefault(part.source_group or ALL, {})
+        group = groups.setdefault(part.source_group if part.source_group is not None else ALL, {})
         if part.fund_id in group:
             raise InvalidElection(f"{part.fund_id} is named twice")
         group[part.fund_id] = _parts_per_million(part.percent)
@@ -42,7 +42,8 @@ def _parts_per_million(percent: str) -> int:
     whole, _, fraction = percent.partition(".")
     if len(fraction.rstrip("0")) > DECIMALS_MAX:
         raise InvalidElection(f"{percent} is finer than {DECIMALS_MAX} decimals")
-    return int(whole) * 10**DECIMALS_MAX + int(fraction[:DECIMALS_MAX].ljust(DECIMALS_MAX, "0"))
+    scale: int = 10**DECIMALS_MAX
+    return int(whole) * scale + int(fraction[:DECIMALS_MAX].ljust(DECIMALS_MAX, "0"))
 
 
 def funds_named(parts: Parts) -> set[str]:

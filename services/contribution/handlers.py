@@ -120,8 +120,6 @@ def _record(work: Work, decided: Decided, item: LineItem, bucket: int, decision:
     recorded_at = work.at(lane, item.recorded_at)
     accepted, rejected = decision.accepted_cents, decision.rejected_cents
     status = intake.status_of(line, decision)
-    if line.participant_id != item.key or intake.has_negative(line):
-        status = "rejected"
     accounts, amounts = [source for source, _ in decision.accepted], [cents for _, cents in decision.accepted]
     accounts.append("receivable")
     amounts.append(-accepted)

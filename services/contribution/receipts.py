@@ -63,7 +63,7 @@ def _say(
 
 def say_final(work: Work, item: LineItem, status: str, decision: Decision) -> None:
     """The final receipt: what was recorded and what was cut, each cut with its code."""
-    codes = [code(name, source, cents) for source, cents, name in decision.cuts]
+    codes = [code(name, source or None, cents) for source, cents, name in decision.cuts]
     codes += [code("MISSPELT_FIELD", message=f"{name} is not a field of this event") for name in item.line.misspelt]
     _say(
         work, item, status, item.receipt_id, accepted=decision.accepted_cents, rejected=decision.rejected_cents,

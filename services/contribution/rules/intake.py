@@ -43,6 +43,8 @@ class Decision(msgspec.Struct, gc=False):
 
     accepted: list[tuple[str, int]]
     cuts: list[tuple[str, int, str]]
+    refused: bool = False
+    """The whole line was refused, whatever it asked for."""
 
     @property
     def accepted_cents(self) -> int:
@@ -139,7 +141,8 @@ def has_negative(line: Line) -> bool:
 
 def reject_all(line: Line, code: str) -> Decision:
     """Cut every cent of a line for one reason."""
-    return Decision([], [(source, cents, code) for source, cents in line.amounts if cents > 0])
+    cuts = [(source, max(0, cents), code) for source, cents in line.amounts]
+    return Decision([], cuts or [("", 0, code)], refused=True)
 
 
 def decide(line: Line, plan_sources: frozenset[str]) -> Decision:
@@ -163,6 +166,8 @@ def decide(line: Line, plan_sources: frozenset[str]) -> Decision:
 
 def status_of(line: Line, decision: Decision) -> str:
     """accepted, partially_accepted or rejected; a line of all zeros is accepted."""
+    if decision.refused:
+        return "rejected"
     if not decision.cuts:
         return "accepted"
     return "partially_accepted" if decision.accepted or not decision.rejected_cents else "rejected"

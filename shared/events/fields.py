@@ -5,6 +5,7 @@ Unknown fields are ignored, wrong ones are not: each type says in its error what
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ CENTS_MAX = 10**13
 
 NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f]*$"
 DECIMAL = r"^[0-9]{1,15}(\.[0-9]+)?$"
+_ISO_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Body(BaseModel):
@@ -31,7 +33,8 @@ class Body(BaseModel):
 def _iso_date(value: Any) -> Any:
     if type(value) is date:
         return value
-    if not isinstance(value, str) or len(value) != len("2026-11-20"):
+    # Pydantic would also read a number in quotes as seconds since 1970.
+    if not isinstance(value, str) or _ISO_DATE.fullmatch(value) is None:
         raise ValueError("an ISO date is needed, like 2026-11-20")
     return value
 

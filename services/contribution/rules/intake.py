@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any
 
@@ -15,7 +16,12 @@ ID_CHARACTERS_MAX = 128
 CENTS_MAX = 10**13
 """A hundred billion dollars on one line is a unit mistake, not a deferral."""
 
-MONEY_FIELDS = ("compensation_cents", "amounts", "ytd", "hours")
+MISSPELT_MAX = 8
+MISSPELT_CHARACTERS_MAX = 64
+"""An answer names a few typos, shortened: one as long as the record itself would not fit in a record."""
+
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_ISO_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Line(msgspec.Struct, gc=False):
@@ -61,8 +67,8 @@ def read_line(body: dict[str, Any]) -> Line:
     """Check a body's shape. Raises ``Broken``; plain Python, since every line passes here."""
     plan, participant, payroll = body.get("plan_id"), body.get("participant_id"), body.get("payroll_id")
     for name, value in (("plan_id", plan), ("participant_id", participant), ("payroll_id", payroll)):
-        if type(value) is not str or not 0 < len(value) <= ID_CHARACTERS_MAX:
-            raise Broken(f"{name} must be text of 1 to {ID_CHARACTERS_MAX} characters")
+        if type(value) is not str or not _is_id(value):
+            raise Broken(f"{name} must be text of 1 to {ID_CHARACTERS_MAX} characters without control characters")
     compensation = body.get("compensation_cents")
     if type(compensation) is not int or not 0 <= compensation <= CENTS_MAX:
         raise Broken("compensation_cents must be a whole number of cents, zero or more")
@@ -72,17 +78,22 @@ def read_line(body: dict[str, Any]) -> Line:
     if len(raw) > AMOUNTS_MAX:
         raise Broken(f"at most {AMOUNTS_MAX} amounts on a line", "TOO_MANY_SOURCES")
     amounts = [_amount(entry) for entry in raw]
-    if len({source for source, _ in amounts}) != len(amounts):
+    if len({source for source, _ in amounts}) != len(amounts) and all(cents >= 0 for _, cents in amounts):
         amounts = _merged(amounts)
     misspelt = [] if body.keys() <= _KNOWN_FIELDS else _misspelt(body)
     return Line(plan, participant, payroll, _pay_date(body.get("pay_date")), compensation, amounts, misspelt)  # type: ignore[arg-type]
+
+
+def _is_id(text: str) -> bool:
+    # Nearly every id is printable; only the rest is searched for control characters.
+    return 0 < len(text) <= ID_CHARACTERS_MAX and (text.isprintable() or _CONTROL.search(text) is None)
 
 
 def _amount(entry: Any) -> tuple[str, int]:
     if type(entry) is not dict:
         raise Broken("each amount is an object with source and cents")
     source, cents = entry.get("source"), entry.get("cents")
-    if type(source) is not str or not 0 < len(source) <= ID_CHARACTERS_MAX:
+    if type(source) is not str or not (source in SOURCES or _is_id(source)):
         raise Broken("each amount names its source")
     if type(cents) is not int or not -CENTS_MAX <= cents <= CENTS_MAX:
         raise Broken(f"cents of {source} must be a whole number")
@@ -90,7 +101,7 @@ def _amount(entry: Any) -> tuple[str, int]:
 
 
 def _merged(amounts: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """A source named twice on a line means the sum."""
+    """A source named twice on a line means the sum; a negative part is not hidden in one, it rejects the line."""
     total: dict[str, int] = {}
     for source, cents in amounts:
         total[source] = total.get(source, 0) + cents
@@ -104,12 +115,15 @@ def _pay_date(text: Any) -> date:
     known = _DATES.get(text) if type(text) is str else None
     if known is not None:
         return known
+    # fromisoformat takes weeks, compact dates and blanks behind them too.
+    if type(text) is not str or _ISO_DATE.fullmatch(text) is None:
+        raise Broken("pay_date must be an ISO date, like 2026-11-20")
     try:
         parsed = date.fromisoformat(text)
-    except (TypeError, ValueError):
-        raise Broken("pay_date must be an ISO date") from None
-    if not 2000 <= parsed.year <= 2100 or len(text) != len("2026-11-20"):
-        raise Broken("pay_date must be an ISO date of this century")
+    except ValueError:
+        raise Broken("pay_date is not in the calendar") from None
+    if not 1900 <= parsed.year <= 2200:
+        raise Broken("pay_date must lie between 1900 and 2200")
     if len(_DATES) < 10_000:
         _DATES[text] = parsed
     return parsed
@@ -122,11 +136,12 @@ _KNOWN_FIELDS = frozenset(
 
 def _misspelt(body: dict[str, Any]) -> list[str]:
     """Unknown fields that look like a money field: a typo there must not be ignored in silence."""
-    return sorted(
+    names = sorted(
         name
         for name in body.keys() - _KNOWN_FIELDS
         if name.startswith(("amount", "comp", "cents")) or name.endswith("_cents")
     )
+    return [name[:MISSPELT_CHARACTERS_MAX] for name in names[:MISSPELT_MAX]]
 
 
 def requested_cents(line: Line) -> int:
@@ -153,10 +168,8 @@ def decide(line: Line, plan_sources: frozenset[str]) -> Decision:
         if source in plan_sources and source in SOURCES:
             if cents:
                 accepted.append((source, cents))
-        elif source in SOURCES:
-            cuts.append((source, cents, "SOURCE_NOT_IN_PLAN"))
-        else:
-            cuts.append((source, cents, "UNKNOWN_SOURCE"))
+        elif cents:
+            cuts.append((source, cents, "SOURCE_NOT_IN_PLAN" if source in SOURCES else "UNKNOWN_SOURCE"))
     decision = Decision(accepted, cuts)
     invariant(
         decision.accepted_cents + decision.rejected_cents == requested_cents(line), "accepted + rejected = requested"
@@ -170,4 +183,4 @@ def status_of(line: Line, decision: Decision) -> str:
         return "rejected"
     if not decision.cuts:
         return "accepted"
-    return "partially_accepted" if decision.accepted or not decision.rejected_cents else "rejected"
+    return "partially_accepted" if decision.accepted else "rejected"

@@ -54,7 +54,8 @@ def test_whole_cents_are_taken_negative_ones_too(cents: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "day", [20261120, 1_795_132_800, "2026-11-20T00:00:00", "20261120", "2026-13-01", "", None, "1126-11-20"]
+    "day",
+    [20261120, 1_795_132_800, "1700006400", "2026-11-20T00:00:00", "20261120", "2026-13-01", "", None, "1126-11-20"],
 )
 def test_only_iso_dates_of_this_era_are_dates(day: object) -> None:
     assert refuses(Contribution, LINE | {"pay_date": day})

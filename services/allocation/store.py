@@ -41,7 +41,10 @@ DELETE_HELD = "DELETE FROM held_requests WHERE lane = $1 AND entry = ANY($2::big
 LANE_TOTALS = """
 SELECT count(*) AS lines, coalesce(sum(-amounts[cardinality(amounts)]), 0)::bigint AS cents
 FROM journal WHERE trade_date = $1 AND lane = $2 AND kind = 'split'"""
-LANE_PARKED = "SELECT coalesce(sum(cents), 0)::bigint FROM parked WHERE lane = $1 AND trade_date = $2"
+LANE_PARKED = """
+SELECT coalesce(sum(CASE WHEN trade_date = $2 THEN cents ELSE 0 END
+                    - CASE WHEN freed_for = $2 THEN cents ELSE 0 END), 0)::bigint
+FROM parked WHERE lane = $1 AND (trade_date = $2 OR freed_for = $2)"""
 
 
 async def find_elections(

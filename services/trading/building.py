@@ -9,7 +9,7 @@ import orjson
 
 from services.trading import store
 from services.trading.rules.orders import order_id_of
-from shared.events.topics import CUSTODIAN_ORDERS
+from shared.events.topics import CUSTODIAN_ORDERS, TRADES_INSTRUCTED
 from shared.runtime.work import Task, Work
 from shared.values.hashing import bucket_of
 
@@ -103,6 +103,7 @@ async def say_orders(work: Work, task: Task) -> str | None:
 async def close_cut(work: Work, lane: int, day: date) -> dict[str, Any]:
     """What the lane was instructed and what it packed into legs; the builder's lane adds the orders."""
     totals = dict(await work.connection.fetchrow(store.LANE_INSTRUCTED, day, lane))
+    totals["parked_cents"] = await work.connection.fetchval(store.LANE_PARKED, lane, day, TRADES_INSTRUCTED.name)
     totals["leg_cents"] = await work.connection.fetchval(store.LANE_LEGS, day, lane)
     if lane == 0:
         totals |= dict(await work.connection.fetchrow(store.DAY_ORDERS, day))

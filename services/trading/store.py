@@ -80,6 +80,10 @@ LAST_VALUED = "SELECT max(trade_date) FROM decided_days WHERE cycle = 'value'"
 LANE_INSTRUCTED = """
 SELECT count(*) AS lines, coalesce(sum(-amounts[cardinality(amounts)]), 0)::bigint AS cents
 FROM journal WHERE trade_date = $1 AND lane = $2 AND kind = 'instruct'"""
+LANE_PARKED = """
+SELECT coalesce(sum(CASE WHEN trade_date = $2 THEN cents ELSE 0 END
+                    - CASE WHEN freed_for = $2 THEN cents ELSE 0 END), 0)::bigint
+FROM parked WHERE lane = $1 AND topic = $3 AND (trade_date = $2 OR freed_for = $2)"""
 LANE_LEGS = """
 SELECT coalesce(sum(total), 0)::bigint FROM order_legs WHERE trade_date = $1 AND lane = $2"""
 LANE_FILLED = """

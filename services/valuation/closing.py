@@ -10,7 +10,7 @@ import orjson
 from services.valuation import store
 from services.valuation.rules import proof
 from services.valuation.rules.balances import Rates
-from shared.events.topics import CONTRIBUTIONS_REROUTED, FUNDS, REQUESTS_REROUTED, VALUATION_DAYS
+from shared.events.topics import FUNDS, INTERNAL_TOPICS, VALUATION_DAYS
 from shared.events.valuation import DayClosed
 from shared.runtime import metrics
 from shared.runtime.logs import get_logger
@@ -19,7 +19,8 @@ from shared.values.shares import Price, units_of
 
 log = get_logger(__name__)
 PARTICIPANTS_PER_SLICE = 10_000
-REROUTED = frozenset({CONTRIBUTIONS_REROUTED.name, REQUESTS_REROUTED.name})
+INTERNAL = frozenset(topic.name for topic in INTERNAL_TOPICS)
+"""Their records are counted where they came from; what is parked of them is a term in cents."""
 
 
 async def value_lane(work: Work, lane: int, day: date) -> bool:
@@ -62,7 +63,7 @@ async def prove_date(work: Work, day: date) -> bool:
         return False
     lanes = [orjson.loads(row["totals"])["stages"] for row in await connection.fetch(store.UPSTREAM, day)]
     posted = dict(await connection.fetchrow(store.ALL_POSTED, day))
-    equations = proof.offsets_equations(lanes, REROUTED)
+    equations = proof.offsets_equations(lanes, INTERNAL)
     equations |= proof.money_equations(proof.add_up([*lanes, {"valuation": posted}]))
     equations |= await _against_custodian(work, day, lanes)
     status = "proven" if proof.is_proven(equations) else "broken"

@@ -12,6 +12,7 @@ from shared.runtime import metrics
 from shared.runtime.definition import Cycle, Service
 from shared.runtime.lanes import CycleState, Lane
 from shared.runtime.logs import get_logger
+from shared.runtime.parking import UNPARK, may_unpark, unpark
 from shared.runtime.records import LANE_CLOSED
 from shared.runtime.work import Task, Work
 from shared.values.invariants import invariant
@@ -36,6 +37,7 @@ ORDER BY task LIMIT 64"""
 DELETE_TASK = "DELETE FROM tasks WHERE task = $1"
 MOVE_TASK = "UPDATE tasks SET position = $2 WHERE task = $1"
 SELECT_COUNTS = "SELECT topic, outcome, records FROM input_counts WHERE lane = $1 AND trade_date = $2"
+NAME_GENESIS_FREED = "UPDATE parked SET freed_for = $2 WHERE lane = $1 AND freed_for = $3"
 NAME_GENESIS_COUNTS = """
 WITH unnamed AS (DELETE FROM input_counts WHERE lane = $1 AND trade_date = $3 RETURNING lane, topic, outcome, records)
 INSERT INTO input_counts (lane, topic, trade_date, outcome, records)
@@ -101,6 +103,7 @@ class Beats:
     async def _name_genesis(self, work: Work, lane: Lane, due: date) -> None:
         """What came before the first cut belongs to the date that cut names."""
         await work.connection.execute(NAME_GENESIS_COUNTS, lane.number, due, GENESIS)
+        await work.connection.execute(NAME_GENESIS_FREED, lane.number, due, GENESIS)
         for table in ("dead_letters", "parked", *self.service.genesis_tables):
             await work.connection.execute(
                 f"UPDATE {table} SET trade_date = $2 WHERE lane = $1 AND trade_date = $3",
@@ -212,10 +215,10 @@ class Beats:
         done = 0
         for row in await work.connection.fetch(SELECT_TASKS, list(lanes)):
             task = _task(row)
-            state = lanes[task.lane].cycles.get(task.cycle, CycleState())
-            if state.last_closed is not None and task.trade_date > next_trading_day(state.last_closed):
+            if not self._may_run(task, lanes[task.lane]):
                 continue
-            position = await self.service.tasks[task.kind](work, task)
+            run = unpark if task.kind == UNPARK else self.service.tasks[task.kind]
+            position = await run(work, task)
             if position is None:
                 await work.connection.execute(DELETE_TASK, task.number)
             else:
@@ -224,6 +227,12 @@ class Beats:
             if done >= TASK_SLICES_PER_BEAT:
                 break
         return done > 0
+
+    def _may_run(self, task: Task, lane: Lane) -> bool:
+        if task.kind == UNPARK:
+            return may_unpark(lane, self.service)
+        closed = lane.cycles.get(task.cycle, CycleState()).last_closed
+        return closed is None or task.trade_date <= next_trading_day(closed)
 
 
 SELECT_UNPUBLISHED_LETTERS = """

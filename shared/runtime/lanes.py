@@ -34,7 +34,7 @@ ORDER BY lane, topic, partition, epoch, seq"""
 SELECT_DAYS = """
 SELECT lane, cycle, max(trade_date) AS last_read, max(trade_date) FILTER (WHERE closed_at IS NOT NULL) AS last_closed
 FROM lane_days WHERE lane = ANY($1::int[]) GROUP BY lane, cycle"""
-SELECT_PARKED = "SELECT DISTINCT lane, key FROM parked WHERE lane = ANY($1::int[])"
+SELECT_PARKED = "SELECT DISTINCT lane, key FROM parked WHERE lane = ANY($1::int[]) AND freed_for IS NULL"
 INSERT_LANES = "INSERT INTO lanes (lane) SELECT generate_series(0, $1::int - 1) ON CONFLICT DO NOTHING"
 INSERT_INPUTS = """
 INSERT INTO lane_inputs (lane, topic) SELECT lane, topic FROM generate_series(0, $1::int - 1) AS lane, unnest($2::text[]) AS topic

@@ -29,13 +29,13 @@ def add_up(lanes: Iterable[Stages]) -> dict[str, Counter[str]]:
     return summed
 
 
-def offsets_equations(lanes: Iterable[Stages], rerouted: frozenset[str]) -> Equations:
+def offsets_equations(lanes: Iterable[Stages], internal: frozenset[str]) -> Equations:
     """Per public topic: offsets between two cuts = what became of each record."""
     by_topic: dict[str, Counter[str]] = {}
     for stages in lanes:
         for totals in stages.values():
             for topic, counts in totals.get("counts", {}).items():
-                if topic not in rerouted:
+                if topic not in internal:
                     by_topic.setdefault(topic, Counter()).update(counts)
     return {
         f"offsets of {topic} = outcomes": equation(counts["offsets"], sum(counts[name] for name in PUBLIC_OUTCOMES))
@@ -53,7 +53,7 @@ def money_equations(summed: Mapping[str, Counter[str]]) -> Equations:
             contribution["accepted"] + contribution["rejected"], contribution["submitted"]
         ),
         "released = split cents": equation(contribution["released"], allocation["cents"] + allocation["parked_cents"]),
-        "split = instructed cents": equation(allocation["cents"], trading["cents"]),
+        "split = instructed cents": equation(allocation["cents"], trading["cents"] + trading["parked_cents"]),
         "instructed = leg cents": equation(trading["cents"], trading["leg_cents"]),
         "legs = order cents": equation(trading["ordered_leg_cents"], trading["ordered_cents"]),
         "confirmed = filled cents": equation(value["confirmed_cents"], value["filled_cents"]),

@@ -242,5 +242,6 @@ async def answer_malformed(work: Work, broken: Malformed) -> None:
     topic, partition, offset = record.origin
     work.emit(
         record.lane, PARTICIPANT_RECEIPTS.name, key=record.key, ce_type=RECEIPT,
-        ce_id=derived_id("malformed", topic, str(partition), str(offset)), value=orjson.dumps(body), recorded_at=decided_at,
+        ce_id=derived_id("malformed", topic, str(partition), str(offset)), value=orjson.dumps(body),
+        recorded_at=decided_at,
     )  # fmt: skip

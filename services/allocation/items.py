@@ -43,10 +43,11 @@ def explode_released(record: Record) -> list[ReleasedLine]:
     traces = batch.traces or [None] * len(batch.participants)
     return [
         ReleasedLine(
-            record.lane, record.topic, record.offset, record.recorded_at, record.trade_date, trade_date, participant, plan,
-            bucket, cause, batch.rule_set, sources, cents, trace,
+            record.lane, record.topic, record.offset, record.recorded_at, record.trade_date, trade_date, participant,
+            plan, bucket, cause, batch.rule_set, sources, cents, trace,
         )
         for participant, plan, bucket, cause, sources, cents, trace in zip(
-            batch.participants, batch.plan_ids, batch.buckets, batch.causes, batch.sources, batch.cents, traces, strict=True
+            batch.participants, batch.plan_ids, batch.buckets, batch.causes, batch.sources, batch.cents, traces,
+            strict=True,
         )
     ]  # fmt: skip

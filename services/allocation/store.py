@@ -21,18 +21,19 @@ LAST_VERSIONS = """
 SELECT participant_id, plan_id, max(version) AS version FROM elections
 WHERE participant_id = ANY($1::text[]) GROUP BY participant_id, plan_id"""
 JOURNAL_COLUMNS = [
-    "trade_date", "lane", "entry", "recorded_at", "kind", "bucket", "plan_id", "participant_id", "cause", "rule_set", "trace",
-    "accounts", "amounts", "sources", "leg_cents", "election",
+    "trade_date", "lane", "entry", "recorded_at", "kind", "bucket", "plan_id", "participant_id", "cause", "rule_set",
+    "trace", "accounts", "amounts", "sources", "leg_cents", "election",
 ]  # fmt: skip
 ELECTION_COLUMNS = [
-    "participant_id", "plan_id", "version", "bucket", "lane", "received_for", "effective_from", "recorded_at", "identity",
-    "parts",
+    "participant_id", "plan_id", "version", "bucket", "lane", "received_for", "effective_from", "recorded_at",
+    "identity", "parts",
 ]  # fmt: skip
 FIND_IDENTITIES = """
 SELECT found.identity, found.body_hash, found.status
 FROM unnest($1::smallint[], $2::uuid[]) AS asked(bucket, identity)
 CROSS JOIN LATERAL (SELECT i.identity, i.body_hash, i.status
-                    FROM identities AS i WHERE i.bucket = asked.bucket AND i.identity = asked.identity OFFSET 0) AS found"""
+                    FROM identities AS i
+                    WHERE i.bucket = asked.bucket AND i.identity = asked.identity OFFSET 0) AS found"""
 IDENTITY_COLUMNS = ["bucket", "identity", "body_hash", "trade_date", "entry", "status"]
 UPDATE_IDENTITY = "UPDATE identities SET status = $3 WHERE bucket = $1 AND identity = $2"
 HELD_COLUMNS = ["lane", "entry", "trade_date", "recorded_at", "item"]
@@ -50,7 +51,7 @@ FROM parked WHERE lane = $1 AND (trade_date = $2 OR freed_for = $2)"""
 async def find_elections(
     connection: Connection, asked: Iterable[tuple[str, str]], day: date
 ) -> dict[tuple[str, str], tuple[int, dict[str, list[tuple[str, int]]]]]:
-    """The election in force on ``day`` of each (participant, plan): version and parts; those without one are missing."""
+    """The election in force on ``day`` of each (participant, plan): version and parts; without one, no entry."""
     pairs = list(set(asked))
     rows = await connection.fetch(FIND_ELECTIONS, [pair[0] for pair in pairs], [pair[1] for pair in pairs], day)
     known: dict[str, dict[str, list[tuple[str, int]]]] = {}

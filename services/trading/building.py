@@ -19,7 +19,10 @@ ORDER = "nestwork.custodian.order.v1"
 
 
 async def pack_legs(work: Work, lane: int, day: date) -> bool:
-    """Pack the legs of a few plans: all cents of one (participant, source) in an order are one leg. True when none is left."""
+    """Pack the legs of a few plans: all cents of one (participant, source) in an order are one leg.
+
+    Returns true when no plan is left.
+    """
     connection = work.connection
     packed = {row["plan_id"] for row in await connection.fetch(store.PLANS_PACKED, day, lane)}
     plans: list[str] = []
@@ -53,8 +56,8 @@ def _packs(day: date, lane: int, rows: list[Any]) -> list[tuple[Any, ...]]:
     for (plan, fund), pack in sorted(legs.items()):
         keys = sorted(pack)
         packs.append(
-            (day, lane, plan, fund, "buy", sum(pack.values()), [key[0] for key in keys], [buckets[key[0]] for key in keys],
-             [key[1] for key in keys], [pack[key] for key in keys])
+            (day, lane, plan, fund, "buy", sum(pack.values()), [key[0] for key in keys],
+             [buckets[key[0]] for key in keys], [key[1] for key in keys], [pack[key] for key in keys])
         )  # fmt: skip
     return packs
 

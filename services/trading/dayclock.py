@@ -1,4 +1,4 @@
-"""Ending business days: commands and the market calendar become signed markers in the logs, in order, one date at a time."""
+"""Ending business days: commands and the market calendar become signed markers in the logs, in order, date by date."""
 
 from __future__ import annotations
 

@@ -8,13 +8,15 @@ LAST_MARK = "SELECT max(trade_date) FROM day_marks WHERE kind = $1"
 INSERT_MARK = "INSERT INTO day_marks (kind, trade_date) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 UNVALUED_CUTS = """
 SELECT trade_date FROM day_marks AS cut WHERE kind = 'cut' AND trade_date <= $1
-  AND NOT EXISTS (SELECT FROM day_marks AS v WHERE v.kind = 'value' AND v.trade_date = cut.trade_date) ORDER BY trade_date"""
+  AND NOT EXISTS (SELECT FROM day_marks AS v WHERE v.kind = 'value' AND v.trade_date = cut.trade_date)
+ORDER BY trade_date"""
 UNAPPENDED = """
 SELECT kind, trade_date FROM day_marks WHERE appended_at IS NULL
 ORDER BY marked_at, CASE kind WHEN 'value' THEN 0 ELSE 1 END, trade_date"""
 NOTE_APPENDED = "UPDATE day_marks SET appended_at = now() WHERE kind = $1 AND trade_date = $2"
 MARKET_SINCE = """
-INSERT INTO market_since (since) VALUES ($1) ON CONFLICT (only_row) DO UPDATE SET since = market_since.since RETURNING since"""
+INSERT INTO market_since (since) VALUES ($1)
+ON CONFLICT (only_row) DO UPDATE SET since = market_since.since RETURNING since"""
 READY_TO_VALUE = """
 SELECT EXISTS (SELECT FROM decided_days WHERE cycle = 'day' AND trade_date = $1)
    AND NOT EXISTS (SELECT FROM day_marks WHERE kind = 'value' AND trade_date = $1)

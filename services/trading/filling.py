@@ -172,9 +172,10 @@ def _entry(work: Work, task: Task, fill: Fill, kind: str) -> tuple[Any, ...]:
     cents, units = sum(fill.cents), sum(fill.units)
     accounts = [f"{who}/{source}" for who, source in zip(fill.participants, fill.sources, strict=True)]
     return (
-        task.trade_date, task.lane, work.next_entry(task.lane), task.recorded_at, kind, bucket_of(fill.plan_id), fill.plan_id,
-        None, UUID(identity_of(fill.order_id, kind, str(fill.version))), RULE_SET, None, [*accounts, "custodian"],
-        [*fill.cents, -cents], fill.sources, None, [*fill.units, -units], fill.order_id, fill.version,
+        task.trade_date, task.lane, work.next_entry(task.lane), task.recorded_at, kind, bucket_of(fill.plan_id),
+        fill.plan_id, None, UUID(identity_of(fill.order_id, kind, str(fill.version))), RULE_SET, None,
+        [*accounts, "custodian"], [*fill.cents, -cents], fill.sources, None, [*fill.units, -units], fill.order_id,
+        fill.version,
         date.fromisoformat(fill.trade_date),
     )  # fmt: skip
 

@@ -25,9 +25,9 @@ async def keep_instructed(work: Work, items: list[InstructedLine]) -> None:
         invariant(len(item.legs) == width * len(item.sources), "legs are sources by funds")
         rows.append(
             (
-                item.trade_date, item.lane, work.next_entry(item.lane), work.at(item.lane, item.recorded_at), "instruct",
-                item.bucket, item.plan_id, item.key, UUID(item.cause), RULE_SET, item.trace, [*item.funds, "instructed"],
-                [*by_fund, -sum(by_fund)], item.sources, item.legs, None, None, None, None,
+                item.trade_date, item.lane, work.next_entry(item.lane), work.at(item.lane, item.recorded_at),
+                "instruct", item.bucket, item.plan_id, item.key, UUID(item.cause), RULE_SET, item.trace,
+                [*item.funds, "instructed"], [*by_fund, -sum(by_fund)], item.sources, item.legs, None, None, None, None,
             )
         )  # fmt: skip
     await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, rows)
@@ -60,8 +60,8 @@ async def keep_confirmations(work: Work, items: list[ConfirmationItem]) -> None:
         value_date = work.lanes[item.lane].inputs[item.topic].open_value_date
         work.count(item.lane, item.topic, item.trade_date, "decided")
         rows.append(
-            (item.order_id, item.version, item.status, units, item.shares, item.price, item.cents, item.reason, item.lane,
-             value_date, work.at(item.lane, item.recorded_at))
+            (item.order_id, item.version, item.status, units, item.shares, item.price, item.cents, item.reason,
+             item.lane, value_date, work.at(item.lane, item.recorded_at))
         )  # fmt: skip
     await store.copy(work.connection, "confirmations", store.CONFIRMATION_COLUMNS, rows)
     work.wakes_others |= bool(rows)

@@ -77,8 +77,8 @@ def explode_instructed(record: Record) -> list[InstructedLine]:
             sources, funds, legs, trace,
         )
         for participant, plan, bucket, cause, sources, funds, legs, trace in zip(
-            batch.participants, batch.plan_ids, batch.buckets, batch.causes, batch.sources, batch.funds, batch.cents, traces,
-            strict=True,
+            batch.participants, batch.plan_ids, batch.buckets, batch.causes, batch.sources, batch.funds, batch.cents,
+            traces, strict=True,
         )
     ]  # fmt: skip
 
@@ -90,7 +90,7 @@ def explode_confirmation(record: Record) -> list[ConfirmationItem]:
     return [
         ConfirmationItem(
             record.lane, record.topic, record.partition, record.offset, record.recorded_at, record.trade_date,
-            said.order_id, said.order_id, said.status, said.version, said.shares, said.price, said.cents or 0, said.reason,
-            record.key, record.value, [(name, value) for name, value in record.raw_headers],
+            said.order_id, said.order_id, said.status, said.version, said.shares, said.price, said.cents or 0,
+            said.reason, record.key, record.value, [(name, value) for name, value in record.raw_headers],
         )
     ]  # fmt: skip

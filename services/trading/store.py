@@ -9,16 +9,16 @@ from shared.runtime.clients import Connection
 from shared.runtime.facts import FactRecord
 
 JOURNAL_COLUMNS = [
-    "trade_date", "lane", "entry", "recorded_at", "kind", "bucket", "plan_id", "participant_id", "cause", "rule_set", "trace",
-    "accounts", "amounts", "sources", "leg_cents", "units", "order_id", "version", "order_date",
+    "trade_date", "lane", "entry", "recorded_at", "kind", "bucket", "plan_id", "participant_id", "cause", "rule_set",
+    "trace", "accounts", "amounts", "sources", "leg_cents", "units", "order_id", "version", "order_date",
 ]  # fmt: skip
 LEG_COLUMNS = [
     "trade_date", "lane", "plan_id", "fund_id", "side", "total", "participants", "buckets", "sources", "cents",
 ]  # fmt: skip
 
 PLANS_TO_PACK = """
-SELECT plan_id, count(*) AS lines FROM journal WHERE trade_date = $1 AND lane = $2 AND kind = 'instruct' GROUP BY plan_id
-ORDER BY plan_id"""
+SELECT plan_id, count(*) AS lines FROM journal WHERE trade_date = $1 AND lane = $2 AND kind = 'instruct'
+GROUP BY plan_id ORDER BY plan_id"""
 PLANS_PACKED = "SELECT DISTINCT plan_id FROM order_legs WHERE trade_date = $1 AND lane = $2"
 LINES_TO_PACK = """
 SELECT plan_id, participant_id, bucket, accounts, sources, leg_cents FROM journal
@@ -48,8 +48,8 @@ CONFIRMATION_COLUMNS = [
     "order_id", "version", "status", "units", "shares", "price", "cents", "reason", "lane", "value_date", "recorded_at",
 ]  # fmt: skip
 TO_JUDGE = """
-SELECT c.order_id, c.version, c.status, c.units, c.price, c.cents, o.fund_id, o.plan_id, o.trade_date, o.unit, o.amount, o.side,
-       o.status AS order_status, o.version AS order_version, final.price AS final_price
+SELECT c.order_id, c.version, c.status, c.units, c.price, c.cents, o.fund_id, o.plan_id, o.trade_date, o.unit, o.amount,
+       o.side, o.status AS order_status, o.version AS order_version, final.price AS final_price
 FROM confirmations AS c JOIN orders AS o USING (order_id)
 LEFT JOIN LATERAL (SELECT p.price FROM prices AS p
                    WHERE p.fund_id = o.fund_id AND p.price_date = o.trade_date AND p.status IN ('final', 'corrected')
@@ -58,11 +58,13 @@ WHERE c.verdict IS NULL AND c.value_date <= $1
   AND (c.status IN ('pending', 'rejected') OR final.price IS NOT NULL)
 ORDER BY o.plan_id, o.fund_id, c.order_id, c.version LIMIT $2"""
 SAVE_VERDICTS = """
-UPDATE confirmations SET verdict = v.verdict FROM unnest($1::text[], $2::int[], $3::text[]) AS v(order_id, version, verdict)
+UPDATE confirmations SET verdict = v.verdict
+FROM unnest($1::text[], $2::int[], $3::text[]) AS v(order_id, version, verdict)
 WHERE confirmations.order_id = v.order_id AND confirmations.version = v.version"""
 SAVE_STATUSES = """
 UPDATE orders SET status = v.status, break_code = v.code, version = coalesce(v.version, orders.version),
-  price = coalesce(v.price, orders.price), cents = coalesce(v.cents, orders.cents), units = coalesce(v.units, orders.units)
+  price = coalesce(v.price, orders.price), cents = coalesce(v.cents, orders.cents),
+  units = coalesce(v.units, orders.units)
 FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::bigint[], $7::bigint[])
   AS v(order_id, status, code, version, price, cents, units) WHERE orders.order_id = v.order_id"""
 LEGS_OF = """
@@ -106,12 +108,14 @@ WHERE c.verdict = 'accepted:' || $1::date::text AND c.status = 'corrected' AND o
                      WHERE x.order_id = c.order_id AND x.version < c.version AND x.verdict LIKE 'accepted:%')"""
 IN_FLIGHT = """
 SELECT o.plan_id, o.fund_id, sum(last.units)::bigint AS units FROM orders AS o
-JOIN LATERAL (SELECT units FROM confirmations AS c WHERE c.order_id = o.order_id AND c.status IN ('confirmed', 'corrected')
-              AND c.value_date <= $1 ORDER BY version DESC LIMIT 1) AS last ON true
+JOIN LATERAL (SELECT units FROM confirmations AS c
+              WHERE c.order_id = o.order_id AND c.status IN ('confirmed', 'corrected') AND c.value_date <= $1
+              ORDER BY version DESC LIMIT 1) AS last ON true
 WHERE o.status IN ('open', 'pending', 'broken') GROUP BY o.plan_id, o.fund_id"""
 INSERT_PRICES = """
 INSERT INTO prices (fund_id, price_date, version, status, price, value_date, fact_version, recorded_at)
-SELECT * FROM unnest($1::text[], $2::date[], $3::int[], $4::text[], $5::text[], $6::date[], $7::bigint[], $8::timestamptz[])
+SELECT * FROM unnest($1::text[], $2::date[], $3::int[], $4::text[], $5::text[], $6::date[], $7::bigint[],
+                     $8::timestamptz[])
 ON CONFLICT (fund_id, price_date, version) DO NOTHING"""
 INSERT_COMMANDS = """
 INSERT INTO day_commands (version, kind, trade_date, cause, recorded_at)
@@ -119,9 +123,11 @@ SELECT * FROM unnest($1::bigint[], $2::text[], $3::date[], $4::text[], $5::times
 DAY_STATES = """
 SELECT status, count(*) AS orders FROM orders WHERE trade_date = $1 GROUP BY status"""
 DAY_BREAKS = """
-SELECT order_id, plan_id, fund_id, break_code FROM orders WHERE trade_date = $1 AND status = 'broken' ORDER BY order_id"""
+SELECT order_id, plan_id, fund_id, break_code FROM orders WHERE trade_date = $1 AND status = 'broken'
+ORDER BY order_id"""
 UNJUDGED = """
-SELECT count(*) FROM confirmations AS c JOIN orders AS o USING (order_id) WHERE o.trade_date = $1 AND c.verdict IS NULL"""
+SELECT count(*) FROM confirmations AS c JOIN orders AS o USING (order_id)
+WHERE o.trade_date = $1 AND c.verdict IS NULL"""
 DAY_PROGRESS = """
 SELECT cycle, count(*) AS read, count(closed_at) AS closed FROM lane_days WHERE trade_date = $1 GROUP BY cycle"""
 

@@ -1,4 +1,4 @@
-"""The close: each lane values its participants at the date's prices, the builder proves the date and says it is closed."""
+"""The close: each lane values its participants at the date's prices; the builder proves the date and says so."""
 
 from __future__ import annotations
 

@@ -74,9 +74,12 @@ async def participant_balance(pool: Pool, request: Any) -> tuple[int, Any]:
     cents = [plan["balance_cents"] for plan in plans]
     total = None if None in cents else sum(cents)
     return 200, {
-        "participant_id": participant_id, "as_of": day.isoformat(), "balance_cents": total, "is_final": total is not None,
+        "participant_id": participant_id,
+        "as_of": day.isoformat(),
+        "balance_cents": total,
+        "is_final": total is not None,
         "plans": plans,
-    }  # fmt: skip
+    }
 
 
 async def participant_transactions(pool: Pool, request: Any) -> tuple[int, Any]:

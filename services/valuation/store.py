@@ -9,8 +9,8 @@ from shared.runtime.clients import Connection
 from shared.runtime.facts import FactRecord
 
 JOURNAL_COLUMNS = [
-    "trade_date", "lane", "entry", "recorded_at", "kind", "bucket", "plan_id", "cause", "rule_set", "accounts", "amounts",
-    "sources", "participants", "fund_id", "units", "order_id", "version", "order_date", "price",
+    "trade_date", "lane", "entry", "recorded_at", "kind", "bucket", "plan_id", "cause", "rule_set", "accounts",
+    "amounts", "sources", "participants", "fund_id", "units", "order_id", "version", "order_date", "price",
 ]  # fmt: skip
 FIND_POSITIONS = """
 SELECT p.lane, p.plan_id, p.participant_id, p.holdings
@@ -40,7 +40,8 @@ WHERE price_date = $1 AND status IN ('final', 'corrected') AND value_date <= $2 
 HOLDINGS_PARTS = "SELECT count(*) AS seen, max(parts) AS parts FROM custodian_parts WHERE date = $1"
 HELD_AT_CUSTODIAN = "SELECT plan_id, fund_id, shares FROM custodian_holdings WHERE date = $1"
 HELD_HERE = """
-SELECT plan_id, fund_id, sum(units)::bigint AS units FROM lane_holdings WHERE trade_date = $1 GROUP BY plan_id, fund_id"""
+SELECT plan_id, fund_id, sum(units)::bigint AS units FROM lane_holdings WHERE trade_date = $1
+GROUP BY plan_id, fund_id"""
 UPSTREAM = "SELECT lane, totals FROM upstream_totals WHERE trade_date = $1 ORDER BY lane"
 LANE_POSTED = """
 SELECT count(*) AS fills, coalesce(sum(-amounts[cardinality(amounts)]), 0)::bigint AS posted_cents,
@@ -71,7 +72,8 @@ ORDER BY participant_id"""
 LAST_CLOSED = "SELECT max(trade_date) FROM proofs WHERE status = 'proven' AND recorded_at <= coalesce($1, 'infinity')"
 PROOF_ON = "SELECT status, equations, plan_cash, recorded_at FROM proofs WHERE trade_date = $1"
 ENTRIES_OF = """
-SELECT trade_date, order_date, recorded_at, kind, plan_id, fund_id, order_id, version, price, sources, participants, amounts, units
+SELECT trade_date, order_date, recorded_at, kind, plan_id, fund_id, order_id, version, price, sources, participants,
+       amounts, units
 FROM journal WHERE lane = $1 AND participants @> ARRAY[$2::text] ORDER BY trade_date, entry"""
 
 

@@ -211,7 +211,7 @@ class Beats:
     # -- tasks ---------------------------------------------------------------------------------------------------
 
     async def _tasks(self, work: Work, lanes: dict[int, Lane]) -> bool:
-        """Do a bounded number of task slices, in the builder's order; a date's tasks wait for the one before to close."""
+        """Do a bounded number of task slices, in the builder's order; a date's wait for the date before to close."""
         done = 0
         for row in await work.connection.fetch(SELECT_TASKS, list(lanes)):
             task = _task(row)

@@ -37,7 +37,8 @@ FROM lane_days WHERE lane = ANY($1::int[]) GROUP BY lane, cycle"""
 SELECT_PARKED = "SELECT DISTINCT lane, key FROM parked WHERE lane = ANY($1::int[]) AND freed_for IS NULL"
 INSERT_LANES = "INSERT INTO lanes (lane) SELECT generate_series(0, $1::int - 1) ON CONFLICT DO NOTHING"
 INSERT_INPUTS = """
-INSERT INTO lane_inputs (lane, topic) SELECT lane, topic FROM generate_series(0, $1::int - 1) AS lane, unnest($2::text[]) AS topic
+INSERT INTO lane_inputs (lane, topic)
+SELECT lane, topic FROM generate_series(0, $1::int - 1) AS lane, unnest($2::text[]) AS topic
 ON CONFLICT DO NOTHING"""
 COUNT_OTHER_LANES = "SELECT count(*) FROM lanes WHERE lane >= $1"
 FREE_BLOCKERS = "SELECT pg_terminate_backend(pid) FROM unnest(pg_blocking_pids($1)) AS pid"
@@ -145,7 +146,7 @@ async def claim_lanes(
         stored = await freeing_blockers(connection, service, connection.fetch(LOCK_LANES, numbers))
         newest = max((row["generation"] for row in stored), default=-1)
         alive = await is_member()
-        # Generations restart when a group expires: only a member whose heartbeat was answered may go below the stored one.
+        # Generations restart when a group expires: only a member whose heartbeat was answered may go below the stored.
         if not alive and not guards.claim.may_take(newest, generation):
             raise Fenced(f"generation {generation} is older than the stored {newest}")
         if not alive:

@@ -15,7 +15,8 @@ ROW_BYTES_MAX = 600_000
 """A packed row stays well below Kafka's 1 MiB record limit."""
 
 DELETE_PUBLISHED = """
-DELETE FROM outbox USING unnest($1::int[], $2::text[], $3::int[], $4::int[], $5::bigint[]) AS done(lane, topic, partition, epoch, seq)
+DELETE FROM outbox
+USING unnest($1::int[], $2::text[], $3::int[], $4::int[], $5::bigint[]) AS done(lane, topic, partition, epoch, seq)
 WHERE outbox.lane = done.lane AND outbox.topic = done.topic AND outbox.partition = done.partition
   AND (outbox.epoch, outbox.seq) <= (done.epoch, done.seq)"""
 UPSERT_STREAMS = """

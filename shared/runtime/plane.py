@@ -257,7 +257,7 @@ class MoneyPlane:
         return min(limits, default=None)
 
     def _choose(self) -> list[Slice]:
-        """Cut this poll's records out of the buffers: a fair share of records and bytes for every partition that has any."""
+        """Cut this poll's records out of the buffers: a fair share of records and bytes for each partition with any."""
         waiting = [
             (lane, source, place)
             for lane in self.lanes.values()

@@ -39,7 +39,8 @@ log = get_logger(__name__)
 MOVE_INPUTS = """
 UPDATE lane_inputs AS stored SET next_offset = moved.to_offset, first_cut = moved.first_cut, last_cut = moved.last_cut,
   first_value_cut = moved.first_value_cut, last_value_cut = moved.last_value_cut, markers = moved.markers
-FROM unnest($1::int[], $2::text[], $3::bigint[], $4::bigint[], $5::date[], $6::date[], $7::date[], $8::date[], $9::jsonb[])
+FROM unnest($1::int[], $2::text[], $3::bigint[], $4::bigint[], $5::date[], $6::date[], $7::date[], $8::date[],
+            $9::jsonb[])
   AS moved(lane, topic, from_offset, to_offset, first_cut, last_cut, first_value_cut, last_value_cut, markers)
 WHERE stored.lane = moved.lane AND stored.topic = moved.topic AND stored.next_offset = moved.from_offset"""
 UPSERT_UPSTREAM = """
@@ -392,7 +393,7 @@ def _park(work: Work, kind: Kind, item: Any, code: str, detail: str) -> None:
             detail.replace("\x00", "")[:500],
             item.cents,
             frozen,
-        )  # fmt: skip
+        )
     )
     work.count(item.lane, item.topic, item.trade_date, "parked")
 

@@ -27,15 +27,18 @@ INSERT INTO input_counts (lane, topic, trade_date, outcome, records)
 SELECT * FROM unnest($1::int[], $2::text[], $3::date[], $4::text[], $5::bigint[])
 ON CONFLICT (trade_date, topic, lane, outcome) DO UPDATE SET records = input_counts.records + excluded.records"""
 UPSERT_RECEIVED = """
-INSERT INTO lane_received (lane, stream, epoch, seq) SELECT * FROM unnest($1::int[], $2::text[], $3::int[], $4::bigint[])
+INSERT INTO lane_received (lane, stream, epoch, seq)
+SELECT * FROM unnest($1::int[], $2::text[], $3::int[], $4::bigint[])
 ON CONFLICT (lane, stream) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq"""
 UPDATE_LANES = """
 UPDATE lanes SET next_entry = moved.next_entry, recorded_at = greatest(lanes.recorded_at, moved.recorded_at)
-FROM unnest($1::int[], $2::bigint[], $3::timestamptz[]) AS moved(lane, next_entry, recorded_at) WHERE lanes.lane = moved.lane"""
+FROM unnest($1::int[], $2::bigint[], $3::timestamptz[]) AS moved(lane, next_entry, recorded_at)
+WHERE lanes.lane = moved.lane"""
 INSERT_DEAD_LETTERS = """
-INSERT INTO dead_letters (lane, topic, partition, record_offset, code, detail, trade_date, recorded_at, key, value, headers, cents)
-SELECT * FROM unnest($1::int[], $2::text[], $3::int[], $4::bigint[], $5::text[], $6::text[], $7::date[], $8::timestamptz[],
-                     $9::bytea[], $10::bytea[], $11::jsonb[], $12::bigint[])
+INSERT INTO dead_letters (lane, topic, partition, record_offset, code, detail, trade_date, recorded_at, key, value,
+                          headers, cents)
+SELECT * FROM unnest($1::int[], $2::text[], $3::int[], $4::bigint[], $5::text[], $6::text[], $7::date[],
+                     $8::timestamptz[], $9::bytea[], $10::bytea[], $11::jsonb[], $12::bigint[])
 ON CONFLICT (topic, partition, record_offset) DO NOTHING"""
 PARKED_COLUMNS = [
     "lane", "key", "number", "topic", "record_offset", "trade_date", "recorded_at", "code", "detail", "cents", "item",
@@ -184,7 +187,7 @@ class Work:
                 record.value,
                 orjson.dumps(headers).decode(),
                 cents,
-            )  # fmt: skip
+            )
         )
         self.count(record.lane, record.topic, record.trade_date, "dead_lettered")
         self.emit(
@@ -235,8 +238,11 @@ class Work:
         self.entries = dict(mark.entries)
         self.counts = defaultdict(int, mark.counts)
         for collected, length in (
-            (self.letters, mark.letters), (self.parked, mark.parked), (self.tasks, mark.tasks), (self.hooks, mark.hooks),
-        ):  # fmt: skip
+            (self.letters, mark.letters),
+            (self.parked, mark.parked),
+            (self.tasks, mark.tasks),
+            (self.hooks, mark.hooks),
+        ):
             del collected[length:]
 
     async def flush(self) -> None:

@@ -21,7 +21,7 @@ class InvalidElection(Exception):
 
 
 def election_parts(event: ElectionChanged) -> dict[str, list[tuple[str, int]]]:
-    """The election by source group. Raises ``InvalidElection`` unless each group names different funds and sums to 100 %."""
+    """The election by source group. Raises ``InvalidElection`` unless each group's funds differ and sum to 100 %."""
     groups: dict[str, dict[str, int]] = {}
     for part in event.elections if event.elections is not None else ():
         if part.source_group not in (None, ALL, "employee", "employer"):

@@ -161,7 +161,7 @@ def reject_all(line: Line, code: str) -> Decision:
 
 
 def decide(line: Line, plan_sources: frozenset[str]) -> Decision:
-    """What the plan takes: a source it lacks is cut alone (``RULES.md``: order of decisions). Zero cents leave no trace."""
+    """What the plan takes: a source it lacks is cut alone (order of decisions); zero cents leave no trace."""
     accepted: list[tuple[str, int]] = []
     cuts: list[tuple[str, int, str]] = []
     for source, cents in line.amounts:

@@ -19,7 +19,10 @@ class OpenRun:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """All undecided lines of the run trade on the cut's date. ``cash_used`` may come later for a plan that trades on file."""
+    """All undecided lines of the run trade on the cut's date.
+
+    ``cash_used`` may come later for a plan that trades on file.
+    """
 
     plan_id: str
     payroll_id: str

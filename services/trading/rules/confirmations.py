@@ -1,4 +1,4 @@
-"""Is a confirmation right? The confirmation wins, but only one that agrees with the order and the date's final price."""
+"""Is a confirmation right? It wins, but only when it agrees with the order and the date's final price."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The conservation proof of a date: equations over what every stage said about its lanes, exact to the cent and the unit."""
+"""The conservation proof of a date: equations over what every stage said about its lanes, exact to cent and unit."""
 
 from __future__ import annotations
 
@@ -69,7 +69,10 @@ def holdings_equations(
     held: Mapping[tuple[str, str], int],
     in_flight: Mapping[tuple[str, str], int],
 ) -> Equations:
-    """Positions plus what is in flight = the custodian's own holdings, per plan and fund; agreeing ones are one equation."""
+    """Positions plus what is in flight = the custodian's own holdings, per plan and fund.
+
+    All that agree are one equation together.
+    """
     keys = sorted(positions.keys() | held.keys() | in_flight.keys())
     differing = {
         f"positions + in flight = custodian units of {plan} {fund}": equation(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.values.rounding import half_up_div
 from shared.values.shares import Price, shares_deviation_is_a_unit_or_more
 
 
@@ -29,6 +28,6 @@ def judge(order_unit: str, order_amount: int, confirmed: Confirmed, final: Price
     if order_unit == "cents":
         wrong = shares_deviation_is_a_unit_or_more(confirmed.units, confirmed.cents, final, share_decimals)
     else:
-        exact = half_up_div(confirmed.units * final.mantissa * 100, 10 ** (share_decimals + final.scale))
-        wrong = abs(confirmed.cents - exact) >= 1
+        cent = 10 ** (share_decimals + final.scale)
+        wrong = abs(confirmed.cents * cent - confirmed.units * final.mantissa * 100) >= cent
     return "SHARES_MISMATCH" if wrong else None

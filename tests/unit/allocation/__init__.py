@@ -1,0 +1,1 @@
+"""The rules of the allocation service, tried without I/O."""

@@ -1,0 +1,1 @@
+"""The rules of the trading service, tried without I/O."""

@@ -6,16 +6,13 @@ from typing import Any
 
 import orjson
 
+from services.allocation import store
 from shared.runtime.clients import Pool
-
-SELECT_ELECTIONS = """
-SELECT plan_id, version, received_for, effective_from, recorded_at, parts FROM elections WHERE participant_id = $1
-ORDER BY plan_id, version"""
 
 
 async def participant_elections(pool: Pool, request: Any) -> tuple[int, Any]:
     """Every election of a participant, oldest first."""
-    rows = await pool.fetch(SELECT_ELECTIONS, request.match_info["participant_id"])
+    rows = await pool.fetch(store.ELECTIONS_OF, request.match_info["participant_id"])
     found = [dict(row) | {"parts": orjson.loads(row["parts"])} for row in rows]
     return 200, {"participant_id": request.match_info["participant_id"], "elections": found}
 

@@ -17,6 +17,9 @@ FROM unnest($1::text[], $2::text[]) AS asked(participant_id, plan_id)
 CROSS JOIN LATERAL (SELECT version, parts FROM elections
                     WHERE participant_id = asked.participant_id AND plan_id = asked.plan_id AND effective_from <= $3
                     ORDER BY version DESC LIMIT 1) AS e"""
+ELECTIONS_OF = """
+SELECT plan_id, version, received_for, effective_from, recorded_at, parts FROM elections WHERE participant_id = $1
+ORDER BY plan_id, version"""
 LAST_VERSIONS = """
 SELECT participant_id, plan_id, max(version) AS version FROM elections
 WHERE participant_id = ANY($1::text[]) GROUP BY participant_id, plan_id"""

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import asyncpg
 
-from services.trading import daymarks
+from services.trading import store_days
 from shared.events.topics import DAY_COMMANDS
 from shared.runtime.clients import Connection
 from shared.runtime.control import Control, append_markers
@@ -42,11 +42,11 @@ async def run_day_clock(control: Control) -> None:
 
 async def _tick(control: Control, connection: Connection) -> None:
     await _append_missing(control, connection)
-    for command in await connection.fetch(daymarks.PENDING_COMMANDS):
+    for command in await connection.fetch(store_days.PENDING_COMMANDS):
         outcome = await _obey(connection, command["kind"], command["trade_date"])
         if outcome is None:
             break
-        await connection.execute(daymarks.FINISH_COMMAND, command["version"], outcome)
+        await connection.execute(store_days.FINISH_COMMAND, command["version"], outcome)
         await _append_missing(control, connection)
     if control.config.market_mode == "on":
         await _follow_market(control, connection, datetime.now(UTC))
@@ -56,7 +56,7 @@ async def _obey(connection: Connection, kind: str, day: date) -> str | None:
     """Mark what a command asks for; returns its outcome, or ``None`` while it has to wait."""
     if not is_trading_day(day):
         return "refused: not a trading day"
-    last_cut = await connection.fetchval(daymarks.LAST_MARK, "cut")
+    last_cut = await connection.fetchval(store_days.LAST_MARK, "cut")
     if kind == "close":
         if last_cut is not None and day <= last_cut:
             return "refused: closed before"
@@ -65,7 +65,7 @@ async def _obey(connection: Connection, kind: str, day: date) -> str | None:
         return "done"
     if last_cut is None or day > last_cut:
         return None
-    last_value = await connection.fetchval(daymarks.LAST_MARK, "value")
+    last_value = await connection.fetchval(store_days.LAST_MARK, "value")
     if last_value is not None and day <= last_value:
         return "refused: valued before"
     await mark_value(connection, day)
@@ -74,38 +74,38 @@ async def _obey(connection: Connection, kind: str, day: date) -> str | None:
 
 async def mark_cut(connection: Connection, day: date) -> None:
     """Cut ``day``; the date before is valued first, with what is there (its deadline is the next cut)."""
-    last_cut = await connection.fetchval(daymarks.LAST_MARK, "cut")
+    last_cut = await connection.fetchval(store_days.LAST_MARK, "cut")
     if last_cut is not None:
         await mark_value(connection, last_cut)
-    await connection.execute(daymarks.INSERT_MARK, "cut", day)
+    await connection.execute(store_days.INSERT_MARK, "cut", day)
 
 
 async def mark_value(connection: Connection, day: date) -> None:
     """Value every cut date up to ``day`` that is not valued yet, in order."""
-    for row in await connection.fetch(daymarks.UNVALUED_CUTS, day):
-        await connection.execute(daymarks.INSERT_MARK, "value", row["trade_date"])
+    for row in await connection.fetch(store_days.UNVALUED_CUTS, day):
+        await connection.execute(store_days.INSERT_MARK, "value", row["trade_date"])
 
 
 async def _append_missing(control: Control, connection: Connection) -> None:
     """Append the markers of every mark not known to be in the logs; a repeat is harmless, the first counts."""
-    for row in await connection.fetch(daymarks.UNAPPENDED):
+    for row in await connection.fetch(store_days.UNAPPENDED):
         ce_type = DAY_CUT if row["kind"] == "cut" else VALUE_CUT
         await append_markers(control.config, ce_type, row["trade_date"])
-        await connection.execute(daymarks.NOTE_APPENDED, row["kind"], row["trade_date"])
+        await connection.execute(store_days.NOTE_APPENDED, row["kind"], row["trade_date"])
         log.info("day_marked", kind=row["kind"], trade_date=row["trade_date"].isoformat())
 
 
 async def _follow_market(control: Control, connection: Connection, now: datetime) -> None:
     """Market mode: past a date's cut-off and not cut? Everything answered and not valued?"""
-    last_cut = await connection.fetchval(daymarks.LAST_MARK, "cut")
+    last_cut = await connection.fetchval(store_days.LAST_MARK, "cut")
     if last_cut is None:
-        since = await connection.fetchval(daymarks.MARKET_SINCE, now)
+        since = await connection.fetchval(store_days.MARKET_SINCE, now)
         due = trade_date_of_stamp(int(since.timestamp() * 1000))
     else:
         due = next_trading_day(last_cut)
     if now >= cutoff_at(due):
         await mark_cut(connection, due)
         await _append_missing(control, connection)
-    elif last_cut is not None and await connection.fetchval(daymarks.READY_TO_VALUE, last_cut):
+    elif last_cut is not None and await connection.fetchval(store_days.READY_TO_VALUE, last_cut):
         await mark_value(connection, last_cut)
         await _append_missing(control, connection)

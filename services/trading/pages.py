@@ -5,12 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from services.trading import store
+from services.trading import store, store_days
 from shared.runtime.clients import Pool
-
-SELECT_MARKS = "SELECT kind, appended_at IS NOT NULL AS appended FROM day_marks WHERE trade_date = $1"
-SELECT_DECIDED = "SELECT cycle FROM decided_days WHERE trade_date = $1"
-SELECT_COMMANDS = "SELECT kind, outcome, cause FROM day_commands WHERE trade_date = $1 ORDER BY version"
 
 
 async def trade_day(pool: Pool, request: Any) -> tuple[int, Any]:
@@ -19,14 +15,14 @@ async def trade_day(pool: Pool, request: Any) -> tuple[int, Any]:
         day = date.fromisoformat(request.match_info["date"])
     except ValueError:
         return 400, {"code": "invalid_date", "detail": "The date must be an ISO date."}
-    marks = {row["kind"]: row["appended"] for row in await pool.fetch(SELECT_MARKS, day)}
-    decided = {row["cycle"] for row in await pool.fetch(SELECT_DECIDED, day)}
+    marks = {row["kind"]: row["appended"] for row in await pool.fetch(store_days.MARKS_OF, day)}
+    decided = {row["cycle"] for row in await pool.fetch(store_days.DECIDED_OF, day)}
     states = {row["status"]: row["orders"] for row in await pool.fetch(store.DAY_STATES, day)}
     breaks = [dict(row) for row in await pool.fetch(store.DAY_BREAKS, day)]
     unjudged = await pool.fetchval(store.UNJUDGED, day)
     progress = {row["cycle"]: {"read": row["read"], "closed": row["closed"]}
                 for row in await pool.fetch(store.DAY_PROGRESS, day)}  # fmt: skip
-    commands = [dict(row) for row in await pool.fetch(SELECT_COMMANDS, day)]
+    commands = [dict(row) for row in await pool.fetch(store_days.COMMANDS_OF, day)]
     return 200, {
         "trade_date": day.isoformat(),
         "state": _state(marks, decided),

@@ -14,9 +14,6 @@ from shared.runtime.settings import settings
 from shared.values.hashing import bucket_of
 from shared.values.shares import shares_text
 
-SELECT_DECIMALS = """
-SELECT DISTINCT ON (key) key, (body ->> 'share_decimals')::int AS decimals FROM facts WHERE topic = 'funds.v1'
-ORDER BY key, version"""
 BAD_DATE = (400, {"code": "invalid_date", "detail": "as_of must be an ISO date, known_at an ISO instant with offset."})
 NOT_CLOSED = (404, {"code": "not_closed", "detail": "No proven close of this date is known."})
 
@@ -38,7 +35,7 @@ async def _asked_date(pool: Pool, request: Any) -> date | None:
 
 
 async def _decimals(pool: Pool) -> dict[str, int]:
-    return {row["key"]: row["decimals"] for row in await pool.fetch(SELECT_DECIMALS)}
+    return {row["key"]: row["decimals"] for row in await pool.fetch(store.SHARE_DECIMALS)}
 
 
 def _positions(holdings: Holdings, decimals: dict[str, int]) -> list[dict[str, Any]]:

@@ -63,6 +63,9 @@ ON CONFLICT DO NOTHING"""
 INSERT_HELD = """
 INSERT INTO custodian_holdings (date, part, plan_id, fund_id, shares)
 SELECT * FROM unnest($1::date[], $2::int[], $3::text[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING"""
+SHARE_DECIMALS = """
+SELECT DISTINCT ON (key) key, (body ->> 'share_decimals')::int AS decimals FROM facts WHERE topic = 'funds.v1'
+ORDER BY key, version"""
 BALANCE_ON = """
 SELECT plan_id, participant_id, cents, holdings FROM balances WHERE participant_id = $1 AND trade_date = $2
 ORDER BY plan_id"""

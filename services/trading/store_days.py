@@ -1,4 +1,4 @@
-"""The SQL of the day clock."""
+"""Every SQL statement about commands and marks of business days: the day clock's, and what the pages show of them."""
 
 from __future__ import annotations
 
@@ -23,3 +23,6 @@ SELECT EXISTS (SELECT FROM decided_days WHERE cycle = 'day' AND trade_date = $1)
    AND NOT EXISTS (SELECT FROM orders WHERE trade_date = $1 AND status IN ('open', 'broken'))
    AND NOT EXISTS (SELECT FROM confirmations AS c JOIN orders AS o USING (order_id)
                    WHERE o.trade_date = $1 AND c.verdict IS NULL)"""
+MARKS_OF = "SELECT kind, appended_at IS NOT NULL AS appended FROM day_marks WHERE trade_date = $1"
+DECIDED_OF = "SELECT cycle FROM decided_days WHERE trade_date = $1"
+COMMANDS_OF = "SELECT kind, outcome, cause FROM day_commands WHERE trade_date = $1 ORDER BY version"

@@ -1,0 +1,1 @@
+"""The rules of the valuation service, tried without I/O."""

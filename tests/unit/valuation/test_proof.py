@@ -1,0 +1,156 @@
+"""The conservation proof: every number of a consistent day is watched (acceptance case A30)."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from services.valuation.rules.proof import (
+    PUBLIC_OUTCOMES,
+    add_up,
+    holdings_equations,
+    is_proven,
+    money_equations,
+    offsets_equations,
+)
+
+LINES = "payroll.contributions.v1"
+REROUTED = "contributions.rerouted.v1"
+
+
+def counts(**outcomes: int) -> dict[str, int]:
+    return {"offsets": sum(outcomes.values()), **outcomes}
+
+
+def a_lane(lines: int) -> dict[str, dict[str, Any]]:
+    """What every stage says of one lane: 10.00 a line asked for, of which 9.00 are taken."""
+    cents, units = 900 * lines, 38 * lines
+    return {
+        "contribution": {
+            "submitted": 1_000 * lines, "accepted": cents, "rejected": 100 * lines, "released": cents,
+            "counts": {LINES: counts(decided=lines, duplicates=1, dead_lettered=2, markers=1)},
+        },
+        "allocation": {"cents": cents - 7, "parked_cents": 7},
+        "trading": {
+            "cents": cents - 7, "leg_cents": cents - 7, "ordered_leg_cents": cents - 7, "ordered_cents": cents - 7,
+        },
+        "trading.value": {
+            "confirmed_cents": cents - 7, "filled_cents": cents - 7, "confirmed_units": units, "filled_units": units,
+            "fills": 3, "in_flight": [["ACME", "F1", 5]],
+        },
+        "valuation": {"posted_cents": cents - 7, "posted_units": units, "fills": 3},
+    }  # fmt: skip
+
+
+def a_day() -> list[dict[str, dict[str, Any]]]:
+    return [a_lane(1), a_lane(12), a_lane(0)]
+
+
+def proven(lanes: list[dict[str, dict[str, Any]]]) -> bool:
+    return is_proven(offsets_equations(lanes, frozenset({REROUTED})) | money_equations(add_up(lanes)))
+
+
+WATCHED = [
+    (stage, name) for stage, totals in a_lane(1).items() for name, value in totals.items() if isinstance(value, int)
+]
+
+
+def test_a_consistent_day_is_proven() -> None:
+    assert proven(a_day())
+
+
+@pytest.mark.parametrize("change", [1, -1])
+@pytest.mark.parametrize(("stage", "name"), WATCHED)
+def test_a30_one_cent_or_unit_or_fill_in_any_total_is_detected(stage: str, name: str, change: int) -> None:
+    day = a_day()
+    day[1][stage][name] += change
+    assert not proven(day)
+
+
+@pytest.mark.parametrize("name", ["offsets", *PUBLIC_OUTCOMES])
+def test_a_record_that_vanished_or_came_from_nowhere_is_detected(name: str) -> None:
+    day = a_day()
+    of_topic = day[0]["contribution"]["counts"][LINES]
+    of_topic[name] = of_topic.get(name, 0) + 1
+    assert not proven(day)
+
+
+def test_rerouted_records_are_counted_where_they_came_in() -> None:
+    day = a_day()
+    day[0]["contribution"]["counts"][REROUTED] = {"decided": 5}
+    assert proven(day)
+
+
+def test_a_lane_that_is_missing_is_detected() -> None:
+    day = a_day()
+    del day[1]["valuation"]
+    assert not proven(day)
+
+
+def test_what_one_lane_lacks_another_may_have() -> None:
+    """Orders and totals of the whole day stand in one lane's figures; sums over lanes are compared."""
+    day = a_day()
+    day[0]["trading"]["ordered_cents"] += day[1]["trading"]["ordered_cents"]
+    day[1]["trading"]["ordered_cents"] = 0
+    assert proven(day)
+
+
+def test_a_day_on_which_nothing_happened_is_proven() -> None:
+    assert proven([])
+    assert is_proven(holdings_equations({}, {}, {}))
+
+
+def test_each_equation_shows_both_sides() -> None:
+    day = a_day()
+    day[2]["valuation"]["posted_cents"] = 5
+    equations = money_equations(add_up(day))
+    broken = {name: one for name, one in equations.items() if not one["ok"]}
+    filled = sum(lane["trading.value"]["filled_cents"] for lane in day)
+    assert broken == {"filled = posted cents": {"left": filled, "right": filled + 12, "ok": False}}
+
+
+def test_adding_up_leaves_what_is_no_number_alone_and_its_input_unchanged() -> None:
+    day = a_day()
+    before = copy.deepcopy(day)
+    summed = add_up(day)
+    assert summed["trading.value"]["filled_units"] == 38 * 13
+    assert "in_flight" not in summed["trading.value"]
+    assert day == before
+
+
+# -- holdings --------------------------------------------------------------------------------------------------------
+
+HERE = {("ACME", "F1"): 46_414, ("ACME", "F2"): 10, ("BETA", "F1"): 7}
+FLYING = {("ACME", "F2"): 5, ("BETA", "F9"): 2}
+THERE = {("ACME", "F1"): 46_414, ("ACME", "F2"): 15, ("BETA", "F1"): 7, ("BETA", "F9"): 2}
+
+
+def test_positions_and_what_is_in_flight_are_what_the_custodian_holds() -> None:
+    equations = holdings_equations(HERE, THERE, FLYING)
+    assert is_proven(equations)
+    assert list(equations) == ["positions + in flight = custodian units"]
+
+
+@pytest.mark.parametrize("change", [1, -1])
+@pytest.mark.parametrize("side", [0, 1, 2])
+@pytest.mark.parametrize("key", sorted(THERE))
+def test_a30_one_unit_on_any_side_is_detected_and_named(side: int, key: tuple[str, str], change: int) -> None:
+    sides = [dict(HERE), dict(THERE), dict(FLYING)]
+    sides[side][key] = sides[side].get(key, 0) + change
+    equations = holdings_equations(*sides)
+    assert not is_proven(equations)
+    assert any(f"{key[0]} {key[1]}" in name for name, one in equations.items() if not one["ok"])
+
+
+def test_differences_that_cancel_out_are_detected() -> None:
+    moved = dict(THERE) | {("ACME", "F1"): 46_413, ("BETA", "F1"): 8}
+    equations = holdings_equations(HERE, moved, FLYING)
+    assert equations["positions + in flight = custodian units"]["ok"]
+    assert not is_proven(equations)
+
+
+def test_a_position_the_custodian_does_not_know_is_detected() -> None:
+    assert not is_proven(holdings_equations({("ACME", "F1"): 1}, {}, {}))
+    assert not is_proven(holdings_equations({}, {("ACME", "F1"): 1}, {}))

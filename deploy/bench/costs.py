@@ -1,0 +1,92 @@
+"""What a run costs: CPU seconds and peak memory of every process of the cluster, and of the bench itself."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import psutil
+
+from deploy.cluster.state import ProcessRecord, State
+
+BENCH, BROKER, POSTGRES, SUPERVISOR = "bench", "broker", "postgres", "supervisor"
+_BACKEND = re.compile(r"^postgres: \S+ nestwork_(\w+) ")
+
+
+def group_of(record: ProcessRecord) -> str:
+    """The process group a process is counted in: its service, or what it is."""
+    return record.name.rpartition("-")[0] if record.kind == "worker" else record.kind
+
+
+def cpu_seconds(state: State) -> dict[str, float]:
+    """CPU seconds used so far, by process group; PostgreSQL with all its backends, also those that ended."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for record in [*state.processes.values(), state.supervisor]:
+        try:
+            process = psutil.Process(record.pid)
+            if record.kind == POSTGRES:
+                seconds[POSTGRES] += _with_children(process)
+            else:
+                seconds[group_of(record)] += _own(process)
+        except psutil.NoSuchProcess:
+            continue
+    seconds[BENCH] += _own(psutil.Process(os.getpid()))
+    return seconds
+
+
+def backend_seconds(state: State) -> dict[str, float]:
+    """CPU seconds of PostgreSQL's living processes, by the service they work for (``server`` for its own)."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    postmaster = state.processes.get(POSTGRES)
+    if postmaster is None:
+        return seconds
+    for process in psutil.Process(postmaster.pid).children(recursive=True):
+        try:
+            found = _BACKEND.match(" ".join(process.cmdline()) + " ")
+            seconds[found[1] if found else "server"] += _own(process)
+        except psutil.NoSuchProcess:
+            continue
+    return seconds
+
+
+def _own(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _with_children(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    ended = float(times.children_user + times.children_system)
+    return _own(process) + ended + sum(_own(child) for child in process.children(recursive=True))
+
+
+def peak_memory_mb(records: Iterable[ProcessRecord]) -> dict[str, int]:
+    """Peak resident memory of each living process in MB; the present one where the system keeps no peak."""
+    found = {}
+    for record in records:
+        try:
+            found[record.name] = _peak_bytes(record.pid) // 2**20
+        except (psutil.NoSuchProcess, FileNotFoundError):
+            continue
+    return found
+
+
+def _peak_bytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        return int(psutil.Process(pid).memory_info().rss)
+    kilobytes = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(kilobytes) * 1024
+
+
+def used(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    """CPU seconds between two readings."""
+    return {group: round(after[group] - before.get(group, 0.0), 3) for group in sorted(after)}
+
+
+def microseconds_each(seconds: Mapping[str, float], count: int) -> dict[str, float]:
+    """CPU microseconds per contribution, by process group."""
+    return {group: round(spent / count * 1e6, 1) for group, spent in seconds.items()}

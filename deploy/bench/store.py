@@ -1,0 +1,54 @@
+"""What the bench asks the services' databases: how far each stage is. Cheap enough to ask while money moves."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import asyncpg
+
+from shared.runtime.clients import Connection, connect
+from shared.runtime.settings import Settings
+
+ENTRIES = "SELECT coalesce(sum(next_entry - 1), 0)::bigint FROM lanes"
+LANES_CLOSED = """
+SELECT count(*) FROM lane_days WHERE trade_date = $1 AND cycle = $2 AND closed_at IS NOT NULL"""
+UNPUBLISHED = "SELECT count(*) FROM outbox"
+TABLE_BYTES = "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class WHERE relkind = 'r'"
+
+STAGES = ("contribution", "allocation", "trading", "valuation")
+
+
+class Progress:
+    """One connection to each service's database."""
+
+    def __init__(self, connections: dict[str, Connection]) -> None:
+        self._connections = connections
+
+    async def entries(self, service: str) -> int:
+        """Journal entries a service has written so far."""
+        return int(await self._connections[service].fetchval(ENTRIES))
+
+    async def lanes_closed(self, service: str, day: date, cycle: str = "day") -> int:
+        """Lanes of a service that have closed a date."""
+        return int(await self._connections[service].fetchval(LANES_CLOSED, day, cycle))
+
+    async def table_bytes(self) -> dict[str, int]:
+        """Bytes on disk of each service's tables with their indexes."""
+        return {name: int(await one.fetchval(TABLE_BYTES)) for name, one in self._connections.items()}
+
+    async def close(self) -> None:
+        """Close the connections."""
+        for connection in self._connections.values():
+            await connection.close()
+
+
+async def open_progress(config: Settings) -> Progress:
+    """Connect to the four databases."""
+    opened: dict[str, Connection] = {}
+    try:
+        for service in STAGES:
+            opened[service] = await connect(f"nestwork_{service}", config)
+    except (OSError, asyncpg.PostgresError):
+        await Progress(opened).close()
+        raise
+    return Progress(opened)

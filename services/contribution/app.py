@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.contribution import closing, handlers, pages, receipts, store
 from services.contribution.items import LineItem, explode_line
+from services.contribution.rules.limits import limits_of_fact
 from shared.events import payroll, plan
 from shared.events.census import Census
 from shared.events.limits import LimitsFact
@@ -36,9 +37,13 @@ SERVICE = Service(
     ),
     facts=(
         FactTopic(
-            PLANS, {plan.PlanFact.ce_type: plan.PlanFact}, key=lambda fact: fact.plan_id, build=handlers.PlanTerms
+            PLANS,
+            {plan.PlanFact.ce_type: plan.PlanFact},
+            key=lambda fact: fact.plan_id,
+            validate=handlers.check_plan,
+            build=handlers.PlanTerms,
         ),
-        FactTopic(LIMITS, {LimitsFact.ce_type: LimitsFact}, key=lambda fact: str(fact.year)),
+        FactTopic(LIMITS, {LimitsFact.ce_type: LimitsFact}, key=lambda fact: str(fact.year), build=limits_of_fact),
         FactTopic(
             PAYROLL_RUNS,
             {model.ce_type: model for model in RUN_EVENTS},

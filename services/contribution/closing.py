@@ -30,7 +30,7 @@ async def read_date(work: Work, lane: int, day: date) -> bool:
 async def decide_runs(work: Work, day: date) -> bool:
     """Over undecided lines and unused cash below the cut: which runs trade on ``day``, and which wait (and why)."""
     connection = work.connection
-    open_runs = [runs.OpenRun(row["plan_id"], row["payroll_id"], row["accepted"])
+    open_runs = [runs.OpenRun(row["plan_id"], row["payroll_id"], row["credited"])
                  for row in await connection.fetch(store.UNRELEASED_RUNS, day)]  # fmt: skip
     payrolls = sorted({run.payroll_id for run in open_runs})
     cash = {row["payroll_id"]: row["unused"] for row in await connection.fetch(store.UNUSED_CASH, payrolls, day)}
@@ -97,8 +97,8 @@ async def post_cash(work: Work, task: Task) -> None:
         number = work.next_entry(task.lane)
         rows.append(
             store.entry(
-                task.trade_date, task.lane, number, task.recorded_at, kind, plan_id, identity_of(plan_id, payroll_id, cause),
-                ACCOUNTS[kind], [-cents, cents], payroll_id, RULE_SET,
+                task.trade_date, task.lane, number, task.recorded_at, kind, plan_id,
+                identity_of(plan_id, payroll_id, cause), ACCOUNTS[kind], [-cents, cents], payroll_id, RULE_SET,
             )
         )  # fmt: skip
     await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, rows)
@@ -130,7 +130,7 @@ async def _post_release(work: Work, task: Task) -> None:
         rows.append(
             store.entry(
                 task.trade_date, task.lane, number, task.recorded_at, "release", part["plan_id"], cause,
-                ["accepted", "released"], [-part["accepted"], part["accepted"]], part["payroll_id"], RULE_SET,
+                ["accepted", "released"], [-part["credited"], part["credited"]], part["payroll_id"], RULE_SET,
             )
         )  # fmt: skip
     await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, rows)

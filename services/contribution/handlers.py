@@ -11,15 +11,21 @@ from asyncpg.pgproto.pgproto import UUID
 
 from services.contribution import receipts, store
 from services.contribution.items import LineItem
-from services.contribution.rules import intake
+from services.contribution.rules.intake import has_negative
+from services.contribution.rules.limits import Limits, reviewed_limits
+from services.contribution.rules.line import HELD, LIMITS_NOT_LOADED, LineDecision, decide_line, refuse_line
+from services.contribution.rules.participant import Participant, participant_of_census
+from services.contribution.rules.plan_rules import plan_rules_of
+from services.contribution.rules.records import NOTHING_YET, YearToDate, year_to_date_at_start
 from shared.events.census import Census
-from shared.events.topics import PLANS
+from shared.events.topics import LIMITS, PLANS
 from shared.runtime.records import PublicRecord
 from shared.runtime.work import Work
 from shared.values.hashing import bucket_of, murmur2_many
 from shared.values.trading_days import day_after
 
 RULE_SET = "2026.1"
+_json = msgspec.json.Encoder().encode
 UNKNOWN_NAME = ("UNKNOWN_PLAN", "UNKNOWN_PARTICIPANT")
 
 
@@ -34,20 +40,48 @@ class LaneCache:
 class PlanTerms:
     """A plan's terms as the rules need them, made once per fact version."""
 
-    __slots__ = ("sources", "trade_on")
+    __slots__ = ("rules", "trade_on")
 
     def __init__(self, body: dict[str, Any]) -> None:
-        self.sources = frozenset(body["sources"])
+        self.rules = plan_rules_of(body["plan_id"], body)
         self.trade_on = body["trade_on"]
 
 
-class Decided:
-    """Collects a batch's rows, so that each table is written once."""
+def check_plan(fact: Any) -> None:
+    """Raise ``ValueError`` for terms that no rule can follow."""
+    plan_rules_of(fact.plan_id, fact.model_dump(mode="json"))
 
-    def __init__(self) -> None:
+
+class Batch:
+    """What a batch is decided from, and the rows it makes, so that each table is read and written once."""
+
+    def __init__(self, people: dict[tuple[str, str], Participant], years: dict[store.YearKey, YearToDate]) -> None:
+        self.people, self.years = people, years
+        self.changed: dict[store.YearKey, tuple[int, int, YearToDate]] = {}
         self.journal: list[tuple[Any, ...]] = []
         self.identities: list[tuple[Any, ...]] = []
         self.held: list[tuple[Any, ...]] = []
+
+    def year_to_date(self, key: store.YearKey) -> YearToDate:
+        """The accumulators before the next line; a year begins with the opening that the census gave."""
+        known = self.years.get(key)
+        if known is None:
+            person = self.people.get(key[:2])
+            known = NOTHING_YET if person is None else year_to_date_at_start(person, key[2])
+        return known
+
+    def move(self, key: store.YearKey, bucket: int, lane: int, after: YearToDate) -> None:
+        """The accumulators after a line."""
+        self.years[key] = after
+        self.changed[key] = (bucket, lane, after)
+
+
+async def load_batch(work: Work, items: list[LineItem], day: date) -> Batch:
+    """Read the participants as they are for ``day`` and their years so far."""
+    people = await store.find_participants(
+        work.connection, ((item.line.participant_id, item.line.plan_id) for item in items), day
+    )
+    return Batch(people, await store.find_years(work.connection, (item.waits_behind for item in items)))
 
 
 async def on_claim(connection: Any, lanes: list[int]) -> dict[int, LaneCache]:
@@ -59,24 +93,21 @@ async def on_claim(connection: Any, lanes: list[int]) -> dict[int, LaneCache]:
 
 
 async def accept_lines(work: Work, items: list[LineItem]) -> None:
-    """Decide payroll lines: identity, names, sources; record and answer each."""
+    """Decide payroll lines of one date: identity, names, the law; record and answer each."""
     buckets = [hashed % 4096 for hashed in murmur2_many([item.key.encode() for item in items])]
     known = await store.find_identities(work.connection, buckets, [item.identity for item in items])
-    people = await store.find_participants(
-        work.connection, ((item.line.participant_id, item.line.plan_id) for item in items)
-    )
-    decided = Decided()
+    batch = await load_batch(work, items, items[0].trade_date)
     for item, bucket in zip(items, buckets, strict=True):
         if work.guards.identity.known(known, item.identity):
             _answer_known(work, item, known[item.identity])
             continue
-        reason = _hold_reason(work, item, people)
-        if reason is not None:
-            _hold(work, decided, item, bucket, reason)
+        outcome = _decide(work, batch, item, item.trade_date)
+        if isinstance(outcome, str):
+            _hold(work, batch, item, bucket, outcome)
         else:
-            _record(work, decided, item, bucket, _decide(work, item))
-        known[item.identity] = _remember(decided.identities[-1])
-    await _save(work, decided)
+            _record(work, batch, item, bucket, outcome)
+        known[item.identity] = _remember(batch.identities[-1])
+    await _save(work, batch)
 
 
 def _remember(row: tuple[Any, ...]) -> store.Known:
@@ -89,82 +120,98 @@ def _answer_known(work: Work, item: LineItem, known: store.Known) -> None:
     receipts.say_known(work, item, known)
 
 
-def _hold_reason(work: Work, item: LineItem, people: dict[tuple[str, str], date]) -> str | None:
-    """Why the line can't be decided yet; ``None`` when it can."""
+def _decide(work: Work, batch: Batch, item: LineItem, day: date) -> LineDecision | str:
+    """The line's decision for ``day``, or the code of what it waits for."""
     line = item.line
-    if line.participant_id != item.key or intake.has_negative(line):
-        return None
-    if work.facts.get(PLANS.name, line.plan_id, item.trade_date) is None:
+    before = batch.year_to_date(item.waits_behind)
+    if line.participant_id != item.key:
+        return refuse_line(line, "KEY_MISMATCH", before)
+    if has_negative(line):
+        return refuse_line(line, "INVALID_AMOUNT", before)
+    plan = work.facts.get(PLANS.name, line.plan_id, day)
+    if plan is None:
         return "UNKNOWN_PLAN"
-    since = people.get((line.participant_id, line.plan_id))
-    if since is None or since > item.trade_date:
+    person = batch.people.get((line.participant_id, line.plan_id))
+    if person is None:
         return "UNKNOWN_PARTICIPANT"
     if item.waits_behind in work.lanes[item.lane].cache.waiting:
         return "WAITING_FOR_EARLIER_LINE"
-    return None
+    decision = decide_line(line, plan.rules, person, _limits(work, line.pay_date.year, day), before)
+    return LIMITS_NOT_LOADED if decision.status == HELD else decision
 
 
-def _decide(work: Work, item: LineItem) -> intake.Decision:
-    if item.line.participant_id != item.key:
-        return intake.reject_all(item.line, "KEY_MISMATCH")
-    if intake.has_negative(item.line):
-        return intake.reject_all(item.line, "INVALID_AMOUNT")
-    plan = work.facts.need(PLANS.name, item.line.plan_id, item.trade_date)
-    return intake.decide(item.line, plan.sources)
+def _limits(work: Work, year: int, day: date) -> Limits | None:
+    """The year's limits: a fact where one was loaded, else the reviewed table that ships with the engine."""
+    loaded: Limits | None = work.facts.get(LIMITS.name, str(year), day)
+    return loaded or reviewed_limits().get(year)
 
 
-def _record(work: Work, decided: Decided, item: LineItem, bucket: int, decision: intake.Decision) -> None:
-    """One journal row: what payroll owes against what each source is credited."""
+def _record(work: Work, batch: Batch, item: LineItem, bucket: int, decision: LineDecision) -> None:
+    """One journal row: what payroll owes against what each source is credited, with the limits it used."""
     line, lane = item.line, item.lane
     number = work.next_entry(lane)
     recorded_at = work.at(lane, item.recorded_at)
-    accepted, rejected = decision.accepted_cents, decision.rejected_cents
-    status = intake.status_of(line, decision)
-    accounts, amounts = [source for source, _ in decision.accepted], [cents for _, cents in decision.accepted]
+    accounts, amounts = [source for source, _ in decision.credited], [cents for _, cents in decision.credited]
     accounts.append("receivable")
-    amounts.append(-accepted)
+    amounts.append(-sum(amounts))
     identity = UUID(item.identity)
-    detail = orjson.dumps({"cuts": decision.cuts}).decode() if decision.cuts else None
-    decided.journal.append(
+    batch.journal.append(
         (
             item.trade_date, lane, number, recorded_at, "line", bucket, line.plan_id, line.participant_id, identity,
-            RULE_SET, item.trace, None, accounts, amounts, detail, line.payroll_id, line.pay_date, line.compensation,
-            accepted + rejected, rejected,
+            RULE_SET, item.trace, None, accounts, amounts, _detail(decision), line.payroll_id, line.pay_date,
+            line.compensation, decision.accepted_cents + decision.rejected_cents, decision.rejected_cents,
+            _json(decision.limit_uses).decode() if decision.limit_uses else None,
         )
     )  # fmt: skip
-    decided.identities.append(
-        (bucket, identity, UUID(item.body_hash), item.trade_date, number, receipts.LETTER[status].encode(), accepted,
-         rejected)
+    batch.identities.append(
+        (bucket, identity, UUID(item.body_hash), item.trade_date, number, receipts.LETTER[decision.status].encode(),
+         decision.accepted_cents, decision.rejected_cents)
     )  # fmt: skip
+    if decision.year_to_date is not batch.years.get(item.waits_behind):
+        batch.move(item.waits_behind, bucket, lane, decision.year_to_date)
     work.count(lane, item.topic, item.trade_date, "decided")
-    receipts.say_final(work, item, status, decision)
+    receipts.say_final(work, item, decision)
 
 
-def _hold(work: Work, decided: Decided, item: LineItem, bucket: int, reason: str) -> None:
+def _detail(decision: LineDecision) -> str | None:
+    """What the amounts don't say: cuts, notes, relabels, and what a reversal of catch-up or match needs to know."""
+    record = decision.record
+    is_plain = record is None or not (record.match_cents or any(part.catch_up_cents for part in record.parts))
+    if is_plain and not (decision.cuts or decision.notes or decision.relabels):
+        return None
+    parts = {"cuts": decision.cuts, "notes": decision.notes, "relabels": decision.relabels}
+    kept: dict[str, Any] = {name: value for name, value in parts.items() if value}
+    if not is_plain:
+        kept["record"] = record
+    return _json(kept).decode()
+
+
+def _hold(work: Work, batch: Batch, item: LineItem, bucket: int, reason: str) -> None:
     """Keep the line until what it lacks is known; those behind it wait too."""
     number = work.next_entry(item.lane)
     line = item.line
-    decided.held.append(
-        (item.lane, number, item.trade_date, line.plan_id, line.participant_id, line.payroll_id, line.pay_date.year, reason,
-         item.cents, work.at(item.lane, item.recorded_at), msgspec.msgpack.encode(item))
+    batch.held.append(
+        (item.lane, number, item.trade_date, line.plan_id, line.participant_id, line.payroll_id, line.pay_date.year,
+         reason, item.cents, work.at(item.lane, item.recorded_at), msgspec.msgpack.encode(item))
     )  # fmt: skip
-    decided.identities.append((bucket, UUID(item.identity), UUID(item.body_hash), item.trade_date, number, b"h", 0, 0))
+    batch.identities.append((bucket, UUID(item.identity), UUID(item.body_hash), item.trade_date, number, b"h", 0, 0))
     work.lanes[item.lane].cache.waiting.add(item.waits_behind)
     work.count(item.lane, item.topic, item.trade_date, "held")
     receipts.say_held(work, item, reason)
 
 
-async def _save(work: Work, decided: Decided) -> None:
-    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, decided.journal)
-    await store.copy(work.connection, "identities", store.IDENTITY_COLUMNS, decided.identities)
-    await store.copy(work.connection, "held_lines", store.HELD_COLUMNS, decided.held)
+async def _save(work: Work, batch: Batch) -> None:
+    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, batch.journal)
+    await store.copy(work.connection, "identities", store.IDENTITY_COLUMNS, batch.identities)
+    await store.copy(work.connection, "held_lines", store.HELD_COLUMNS, batch.held)
+    await store.save_years(work.connection, batch.changed)
 
 
 # -- held lines ------------------------------------------------------------------------------------------------------
 
 
 async def free_held(work: Work, lane: int, closing: date | None = None) -> int:
-    """Decide the held lines whose names are known now, in the order they came; returns how many were decided.
+    """Decide the held lines that can be decided now, in the order they came; returns how many were decided.
 
     With ``closing`` the date ends: its lines that still name an unknown plan or participant are rejected.
     """
@@ -172,33 +219,46 @@ async def free_held(work: Work, lane: int, closing: date | None = None) -> int:
     cache.tried_changes = work.facts.changes
     if not cache.waiting:
         return 0
-    rows = await work.connection.fetch(store.SELECT_HELD, lane)
-    items = [msgspec.msgpack.decode(row["item"], type=LineItem) for row in rows]
-    people = await store.find_participants(
-        work.connection, ((item.line.participant_id, item.line.plan_id) for item in items)
-    )
     cache.waiting = set()
-    decided, done = Decided(), []
-    for row, item in zip(rows, items, strict=True):
-        item.trade_date = row["trade_date"]
-        reason = _hold_reason(work, item, people)
-        if reason in UNKNOWN_NAME and closing is not None and item.trade_date <= closing:
-            decision = intake.reject_all(item.line, str(reason))
-        elif reason is not None:
-            cache.waiting.add(item.waits_behind)
+    done: list[int] = []
+    held: dict[date, list[tuple[int, LineItem]]] = {}
+    for row in await work.connection.fetch(store.SELECT_HELD, lane):
+        item = msgspec.msgpack.decode(row["item"], type=LineItem)
+        item.trade_date = _freed_on(work, item, row["trade_date"], row["code"])
+        held.setdefault(item.trade_date, []).append((row["entry"], item))
+    for day in sorted(held):
+        done += await _free_date(work, day, held[day], closing is not None and day <= closing)
+    await work.connection.execute(store.DELETE_HELD, lane, done)
+    return len(done)
+
+
+def _freed_on(work: Work, item: LineItem, held_for: date, code: str) -> date:
+    """Freed money takes the date of the fact that freed it: limits that were loaded after the line's own date."""
+    since = work.facts.since(LIMITS.name, str(item.line.pay_date.year)) if code == LIMITS_NOT_LOADED else None
+    return held_for if since is None else max(held_for, since)
+
+
+async def _free_date(work: Work, day: date, held: list[tuple[int, LineItem]], is_closing: bool) -> list[int]:
+    """Decide one date's held lines; those that can't be yet wait on. Returns the entries that are done."""
+    batch = await load_batch(work, [item for _, item in held], day)
+    done = []
+    for entry, item in held:
+        outcome = _decide(work, batch, item, day)
+        if outcome in UNKNOWN_NAME and is_closing:
+            outcome = refuse_line(item.line, str(outcome), batch.year_to_date(item.waits_behind))
+        if isinstance(outcome, str):
+            work.lanes[item.lane].cache.waiting.add(item.waits_behind)
             continue
-        else:
-            decision = _decide(work, item)
-        work.count(lane, item.topic, item.trade_date, "held", -1)
-        _record(work, decided, item, bucket_of(item.key), decision)
-        done.append(row["entry"])
-    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, decided.journal)
-    for row in decided.identities:
+        work.count(item.lane, item.topic, item.trade_date, "held", -1)
+        _record(work, batch, item, bucket_of(item.key), outcome)
+        done.append(entry)
+    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, batch.journal)
+    await store.save_years(work.connection, batch.changed)
+    for row in batch.identities:
         await work.connection.execute(
             store.DECIDE_HELD_IDENTITY, row[0], row[1], row[5], row[6], row[7], row[3], row[4]
         )
-    await work.connection.execute(store.DELETE_HELD, lane, done)
-    return len(done)
+    return done
 
 
 async def free_if_facts_changed(work: Work) -> bool:
@@ -224,12 +284,13 @@ async def note_census(work: Work, items: list[PublicRecord]) -> None:
         before = known.get(pair)
         if before is not None and before[1] == body:
             continue
+        person = participant_of_census(body, before[2] if before else None)
         version = before[0] + 1 if before else 1
         effective = item.trade_date if before is None else day_after(item.trade_date)
-        known[pair] = (version, body)
+        known[pair] = (version, body, person)
         rows.append(
             (*pair, version, bucket_of(pair[0]), item.lane, item.trade_date, effective,
-             work.at(item.lane, item.recorded_at), orjson.dumps(body).decode())
+             work.at(item.lane, item.recorded_at), orjson.dumps(body).decode(), msgspec.json.encode(person).decode())
         )  # fmt: skip
     await store.copy(work.connection, "participants", store.PARTICIPANT_COLUMNS, rows)
     for lane in {item.lane for item in items}:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from services.contribution.items import LineItem
-from services.contribution.rules.intake import Decision
+from services.contribution.rules.line import LineDecision
 from services.contribution.store import Known
 from shared.events.codes import CODES
 from shared.events.topics import PAYROLL_RECEIPTS
@@ -20,10 +20,15 @@ STATUS = {"a": "accepted", "p": "partially_accepted", "r": "rejected", "h": "hel
 LETTER = {status: letter for letter, status in STATUS.items()}
 
 
-def code(name: str, source: str | None = None, cents: int | None = None, message: str | None = None) -> dict[str, Any]:
-    """One entry of a receipt's ``codes``, with the registry's severity and sentence."""
+def code(
+    name: str, source: str | None = None, cents: int | None = None, *, message: str | None = None,
+    severity: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """One entry of a receipt's ``codes``, with the registry's severity and sentence unless others are given."""
     known = CODES[name]
-    answer: dict[str, Any] = {"code": name, "severity": known.severity, "message": message or known.sentence}
+    answer: dict[str, Any] = {
+        "code": name, "severity": severity or known.severity, "message": message or known.sentence,
+    }  # fmt: skip
     if source is not None:
         answer["source"] = source
     if cents is not None:
@@ -33,7 +38,8 @@ def code(name: str, source: str | None = None, cents: int | None = None, message
 
 def _say(
     work: Work, item: LineItem, status: str, receipt_id: str, *, accepted: int = 0, rejected: int = 0,
-    credited: list[dict[str, Any]] | None = None, codes: list[dict[str, Any]] | None = None, original: str | None = None,
+    credited: list[dict[str, Any]] | None = None, codes: list[dict[str, Any]] | None = None,
+    original: str | None = None,
 ) -> None:  # fmt: skip
     decided_at = work.at(item.lane, item.recorded_at)
     body: dict[str, Any] = {
@@ -61,13 +67,14 @@ def _say(
     )
 
 
-def say_final(work: Work, item: LineItem, status: str, decision: Decision) -> None:
-    """The final receipt: what was recorded and what was cut, each cut with its code."""
-    codes = [code(name, source or None, cents) for source, cents, name in decision.cuts]
+def say_final(work: Work, item: LineItem, decision: LineDecision) -> None:
+    """The final receipt: what was recorded and what was cut, each cut with its code; notes cut nothing."""
+    codes = [code(cut.code, cut.source or None, cut.cents) for cut in decision.cuts]
+    codes += [code(note.code, note.source, note.cents, severity="info") for note in decision.notes]
     codes += [code("MISSPELT_FIELD", message=f"{name} is not a field of this event") for name in item.line.misspelt]
     _say(
-        work, item, status, item.receipt_id, accepted=decision.accepted_cents, rejected=decision.rejected_cents,
-        credited=[{"source": source, "cents": cents} for source, cents in decision.accepted], codes=codes,
+        work, item, decision.status, item.receipt_id, accepted=decision.accepted_cents, rejected=decision.rejected_cents,
+        credited=[{"source": source, "cents": cents} for source, cents in decision.credited], codes=codes,
     )  # fmt: skip
 
 

@@ -6,9 +6,14 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 from asyncpg.pgproto.pgproto import UUID
 
+from msgspec.structs import astuple
+
+from services.contribution.rules.participant import Participant
+from services.contribution.rules.records import YearToDate
 from shared.runtime.clients import Connection
 from shared.runtime.facts import FactRecord
 from shared.values.hashing import bucket_of
@@ -17,49 +22,71 @@ FIND_IDENTITIES = """
 SELECT found.identity, found.body_hash, found.status, found.accepted, found.rejected, found.trade_date, found.entry
 FROM unnest($1::smallint[], $2::uuid[]) AS asked(bucket, identity)
 CROSS JOIN LATERAL (SELECT i.identity, i.body_hash, i.status, i.accepted, i.rejected, i.trade_date, i.entry
-                    FROM identities AS i WHERE i.bucket = asked.bucket AND i.identity = asked.identity OFFSET 0) AS found"""
+                    FROM identities AS i
+                    WHERE i.bucket = asked.bucket AND i.identity = asked.identity OFFSET 0) AS found"""
 IDENTITY_COLUMNS = ["bucket", "identity", "body_hash", "trade_date", "entry", "status", "accepted", "rejected"]
 DECIDE_HELD_IDENTITY = """
 UPDATE identities SET status = $3, accepted = $4, rejected = $5, trade_date = $6, entry = $7
 WHERE bucket = $1 AND identity = $2"""
 FIND_PARTICIPANTS = """
-SELECT asked.participant_id, asked.plan_id, p.effective_from
+SELECT asked.participant_id, asked.plan_id, p.person
 FROM unnest($1::text[], $2::text[]) AS asked(participant_id, plan_id)
-CROSS JOIN LATERAL (SELECT effective_from FROM participants
-                    WHERE participant_id = asked.participant_id AND plan_id = asked.plan_id
-                    ORDER BY version LIMIT 1) AS p"""
+CROSS JOIN LATERAL (SELECT person FROM participants
+                    WHERE participant_id = asked.participant_id AND plan_id = asked.plan_id AND effective_from <= $3
+                    ORDER BY version DESC LIMIT 1) AS p"""
+FIND_YEARS = """
+SELECT asked.participant_id, asked.plan_id, asked.year, y.regular_pre_tax, y.regular_roth, y.catch_up, y.relabelled_pre_tax,
+       y.relabelled_roth, y.other_additions, y.compensation, y.match
+FROM unnest($1::text[], $2::text[], $3::int[]) AS asked(participant_id, plan_id, year)
+CROSS JOIN LATERAL (SELECT * FROM year_to_date AS one WHERE one.participant_id = asked.participant_id
+                      AND one.plan_id = asked.plan_id AND one.year = asked.year OFFSET 0) AS y"""
+SAVE_YEARS = """
+INSERT INTO year_to_date (participant_id, plan_id, year, bucket, lane, regular_pre_tax, regular_roth, catch_up,
+                          relabelled_pre_tax, relabelled_roth, other_additions, compensation, match)
+SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::smallint[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[],
+                     $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
+ON CONFLICT (participant_id, plan_id, year) DO UPDATE SET
+  regular_pre_tax = excluded.regular_pre_tax, regular_roth = excluded.regular_roth, catch_up = excluded.catch_up,
+  relabelled_pre_tax = excluded.relabelled_pre_tax, relabelled_roth = excluded.relabelled_roth,
+  other_additions = excluded.other_additions, compensation = excluded.compensation, match = excluded.match"""
 FIND_CENSUS = """
-SELECT asked.participant_id, asked.plan_id, p.version, p.body
+SELECT asked.participant_id, asked.plan_id, p.version, p.body, p.person
 FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS one(participant_id, plan_id)) AS asked
-CROSS JOIN LATERAL (SELECT version, body FROM participants
+CROSS JOIN LATERAL (SELECT version, body, person FROM participants
                     WHERE participant_id = asked.participant_id AND plan_id = asked.plan_id
                     ORDER BY version DESC LIMIT 1) AS p"""
 PARTICIPANT_COLUMNS = [
     "participant_id", "plan_id", "version", "bucket", "lane", "received_for", "effective_from", "recorded_at", "body",
+    "person",
 ]  # fmt: skip
 JOURNAL_COLUMNS = [
-    "trade_date", "lane", "entry", "recorded_at", "kind", "bucket", "plan_id", "participant_id", "cause", "rule_set", "trace",
-    "reverses", "accounts", "amounts", "detail", "payroll_id", "pay_date", "compensation", "requested", "rejected",
+    "trade_date", "lane", "entry", "recorded_at", "kind", "bucket", "plan_id", "participant_id", "cause", "rule_set",
+    "trace", "reverses", "accounts", "amounts", "detail", "payroll_id", "pay_date", "compensation", "requested",
+    "rejected",
+    "limit_uses",
 ]  # fmt: skip
 HELD_COLUMNS = [
-    "lane", "entry", "trade_date", "plan_id", "participant_id", "payroll_id", "year", "code", "requested", "recorded_at",
-    "item",
+    "lane", "entry", "trade_date", "plan_id", "participant_id", "payroll_id", "year", "code", "requested",
+    "recorded_at", "item",
 ]  # fmt: skip
 SELECT_HELD = "SELECT entry, trade_date, code, item FROM held_lines WHERE lane = $1 ORDER BY entry"
 SELECT_HELD_KEYS = """
 SELECT DISTINCT lane, participant_id, plan_id, year FROM held_lines WHERE lane = ANY($1::int[])"""
 DELETE_HELD = "DELETE FROM held_lines WHERE lane = $1 AND entry = ANY($2::bigint[])"
 ADD_UP_RUNS = """
-INSERT INTO run_parts (trade_date, lane, plan_id, payroll_id, lines, submitted, accepted, rejected, hash_total)
+INSERT INTO run_parts (trade_date, lane, plan_id, payroll_id, lines, submitted, accepted, rejected, credited, hash_total)
 SELECT trade_date, lane, plan_id, payroll_id, count(*), sum(requested), sum(requested - rejected), sum(rejected),
+       sum(-amounts[cardinality(amounts)]),
        sum((('x' || encode(substring(sha256(convert_to(participant_id, 'UTF8')) FOR 4), 'hex'))::bit(32)::bigint
             & 4294967295)::numeric) % 10000000000
 FROM journal WHERE trade_date = $1 AND lane = $2 AND kind = 'line' GROUP BY trade_date, lane, plan_id, payroll_id"""
 UNRELEASED_RUNS = """
-SELECT plan_id, payroll_id, sum(accepted)::bigint AS accepted
-FROM run_parts WHERE released_for IS NULL AND trade_date <= $1 GROUP BY plan_id, payroll_id ORDER BY plan_id, payroll_id"""
+SELECT plan_id, payroll_id, sum(credited)::bigint AS credited
+FROM run_parts WHERE released_for IS NULL AND trade_date <= $1
+GROUP BY plan_id, payroll_id ORDER BY plan_id, payroll_id"""
 RUN_TOTALS = """
-SELECT plan_id, payroll_id, sum(lines)::bigint AS lines, sum(submitted)::bigint AS submitted, sum(hash_total) % 10000000000 AS hash_total
+SELECT plan_id, payroll_id, sum(lines)::bigint AS lines, sum(submitted)::bigint AS submitted,
+       sum(hash_total) % 10000000000 AS hash_total
 FROM run_parts WHERE payroll_id = ANY($1::text[]) AND trade_date <= $2 GROUP BY plan_id, payroll_id"""
 RUN_PLANS = """
 SELECT payroll_id, min(plan_id) AS plan_id FROM run_parts WHERE payroll_id = ANY($1::text[]) GROUP BY payroll_id"""
@@ -90,7 +117,7 @@ LEFT JOIN (SELECT payroll_id, min(plan_id) AS plan_id FROM run_parts GROUP BY pa
 WHERE f.posted_for IS NULL AND f.trade_date <= $1 AND coalesce(f.plan_id, r.plan_id) IS NOT NULL ORDER BY f.version"""
 MARK_POSTED = "UPDATE fundings SET posted_for = $1 WHERE version = ANY($2::bigint[])"
 RELEASED_PARTS = """
-SELECT plan_id, payroll_id, trade_date, accepted FROM run_parts WHERE released_for = $1 AND lane = $2
+SELECT plan_id, payroll_id, trade_date, credited FROM run_parts WHERE released_for = $1 AND lane = $2
 ORDER BY trade_date, plan_id, payroll_id"""
 RELEASED_DATES = "SELECT DISTINCT trade_date FROM run_parts WHERE released_for = $1 AND lane = $2 ORDER BY trade_date"
 RELEASED_LINES = """
@@ -104,27 +131,35 @@ SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::tex
                      $8::timestamptz[], $9::text[])"""
 INSERT_CONTROLS = """
 INSERT INTO run_controls (payroll_id, kind, version, line_count, cents_total, hash_total, body, trade_date)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::numeric[], $7::jsonb[], $8::date[])"""
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::numeric[], $7::jsonb[],
+                     $8::date[])"""
 LANE_TOTALS = """
 SELECT coalesce(sum(lines), 0)::bigint AS lines, coalesce(sum(submitted), 0)::bigint AS submitted,
        coalesce(sum(accepted), 0)::bigint AS accepted, coalesce(sum(rejected), 0)::bigint AS rejected
 FROM run_parts WHERE trade_date = $1 AND lane = $2"""
 LANE_RELEASED = """
-SELECT coalesce(sum(accepted), 0)::bigint AS released FROM run_parts WHERE released_for = $1 AND lane = $2"""
+SELECT coalesce(sum(credited), 0)::bigint AS released FROM run_parts WHERE released_for = $1 AND lane = $2"""
 LANE_OPEN = """
-SELECT coalesce(sum(accepted), 0)::bigint FROM run_parts WHERE lane = $1 AND trade_date <= $2
+SELECT coalesce(sum(credited), 0)::bigint FROM run_parts WHERE lane = $1 AND trade_date <= $2
   AND (released_for IS NULL OR released_for > $2)"""
 LANE_HELD = "SELECT count(*) AS lines, coalesce(sum(requested), 0)::bigint AS cents FROM held_lines WHERE lane = $1"
-LANE_PARKED = "SELECT count(*) AS items, coalesce(sum(cents), 0)::bigint AS cents FROM parked WHERE lane = $1"
+LANE_PARKED = "SELECT count(*) AS items, coalesce(sum(cents), 0)::bigint AS cents FROM parked WHERE lane = $1 AND freed_for IS NULL"
 PLAN_CASH = """
 SELECT plan_id, sum(unused)::bigint AS cents FROM (
     SELECT plan_id, payroll_id, greatest(sum(cents), 0) AS unused FROM (
         SELECT coalesce(f.plan_id, r.plan_id) AS plan_id, f.payroll_id, f.cents FROM fundings AS f
-        LEFT JOIN (SELECT payroll_id, min(plan_id) AS plan_id FROM run_parts GROUP BY payroll_id) AS r USING (payroll_id)
+        LEFT JOIN (SELECT payroll_id, min(plan_id) AS plan_id FROM run_parts GROUP BY payroll_id) AS r
+             USING (payroll_id)
         WHERE f.trade_date <= $1
         UNION ALL SELECT plan_id, payroll_id, -cash_used FROM run_releases WHERE trade_date <= $1) AS flow
     WHERE plan_id IS NOT NULL GROUP BY plan_id, payroll_id) AS run
 GROUP BY plan_id HAVING sum(unused) > 0 ORDER BY plan_id"""
+
+
+YearKey = tuple[str, str, int]
+"""Participant, plan and calendar year of the pay date."""
+
+_person = msgspec.json.Decoder(Participant).decode
 
 
 class Known(NamedTuple):
@@ -144,17 +179,37 @@ async def find_identities(connection: Connection, buckets: list[int], identities
     return {row[0].bytes: Known(row[1].bytes, row[2].decode(), row[3], row[4], row[5], row[6]) for row in rows}
 
 
-async def find_participants(connection: Connection, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], date]:
-    """Since when each (participant, plan) is known; unknown ones are missing."""
+async def find_participants(
+    connection: Connection, asked: Iterable[tuple[str, str]], day: date
+) -> dict[tuple[str, str], Participant]:
+    """What the census says of each (participant, plan) for money of ``day``; unknown ones are missing."""
     pairs = list(set(asked))
-    rows = await connection.fetch(FIND_PARTICIPANTS, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
-    return {(row[0], row[1]): row[2] for row in rows}
+    rows = await connection.fetch(FIND_PARTICIPANTS, [pair[0] for pair in pairs], [pair[1] for pair in pairs], day)
+    return {(row[0], row[1]): _person(row[2]) for row in rows}
 
 
-async def find_census(connection: Connection, asked: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, Any]]:
-    """The newest census fact of each (participant, plan): version and body."""
+async def find_years(connection: Connection, asked: Iterable[YearKey]) -> dict[YearKey, YearToDate]:
+    """The accumulators of each (participant, plan, year) that has any."""
+    keys = list(set(asked))
+    rows = await connection.fetch(
+        FIND_YEARS, [key[0] for key in keys], [key[1] for key in keys], [key[2] for key in keys]
+    )
+    return {(row[0], row[1], row[2]): YearToDate(*tuple(row)[3:]) for row in rows}
+
+
+async def save_years(connection: Connection, years: dict[YearKey, tuple[int, int, YearToDate]]) -> None:
+    """Write accumulators, each with its bucket and lane, in key order, so that writers can't deadlock."""
+    if years:
+        rows = [(*key, bucket, lane, *astuple(year)) for key, (bucket, lane, year) in sorted(years.items())]
+        await connection.execute(SAVE_YEARS, *map(list, zip(*rows, strict=True)))
+
+
+async def find_census(
+    connection: Connection, asked: list[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[int, Any, Participant]]:
+    """The newest census fact of each (participant, plan): version, body and the person so far."""
     rows = await connection.fetch(FIND_CENSUS, [pair[0] for pair in asked], [pair[1] for pair in asked])
-    return {(row[0], row[1]): (row[2], orjson.loads(row[3])) for row in rows}
+    return {(row[0], row[1]): (row[2], orjson.loads(row[3]), _person(row[4])) for row in rows}
 
 
 async def copy(connection: Connection, table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
@@ -191,11 +246,11 @@ def plan_lane(plan_id: str, partitions: int) -> int:
 
 
 def entry(
-    day: date, lane: int, number: int, recorded_at: datetime, kind: str, plan_id: str, cause: bytes, accounts: list[str],
-    amounts: list[int], payroll_id: str, rule_set: str,
+    day: date, lane: int, number: int, recorded_at: datetime, kind: str, plan_id: str, cause: bytes,
+    accounts: list[str], amounts: list[int], payroll_id: str, rule_set: str,
 ) -> tuple[Any, ...]:  # fmt: skip
     """A journal row of plan-level money."""
     return (
         day, lane, number, recorded_at, kind, bucket_of(plan_id), plan_id, None, UUID(cause), rule_set, None, None,
-        accounts, amounts, None, payroll_id, None, None, None, None,
+        accounts, amounts, None, payroll_id, None, None, None, None, None,
     )  # fmt: skip

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 type_ = type
 Item = Any
-"""What a handler sees: a ``PublicRecord``, or a line of a packed internal record. Has ``lane``, ``key`` and ``cents``."""
+"""What a handler sees: a ``PublicRecord``, or a line of a packed internal record; has ``lane``, ``key``, ``cents``."""
 
 Handle = Callable[["Work", list[Any]], Awaitable[None]]
 
@@ -67,6 +67,8 @@ class FactTopic:
     key: Callable[[Any], str]
     check: Callable[[dict[str, Any] | None, Any], str | None] | None = None
     """A code when the fact contradicts the stored one of its key (``None`` when it is the first)."""
+    validate: Callable[[Any], None] | None = None
+    """Raises ``ValueError`` for a body that has the right shape and makes no sense; it is dead-lettered."""
     store: Callable[[Connection, list[FactRecord]], Awaitable[None]] | None = None
     """Writes to the service's own tables; without it the fact goes to ``facts`` and the lanes' cache."""
     build: Callable[[dict[str, Any]], Any] = lambda body: body

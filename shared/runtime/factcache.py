@@ -1,4 +1,4 @@
-"""Facts in memory: every worker keeps the plans, funds and limits its lanes decide by, newest versions added as they come."""
+"""Facts in memory: every worker keeps the plans, funds and limits its lanes decide by, and adds versions as they come."""
 
 from __future__ import annotations
 
@@ -72,6 +72,11 @@ class FactCache:
             if effective_from <= day:
                 return fact
         return None
+
+    def since(self, topic: str, key: str) -> date | None:
+        """The first date a fact of this key governs; ``None`` when there is none."""
+        versions = self.versions[topic].get(key)
+        return versions[0][0] if versions else None
 
     def need(self, topic: str, key: str, day: date) -> Any:
         """The fact that governs ``day`` and must be there: an internal log would not name it otherwise."""

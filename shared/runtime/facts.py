@@ -16,9 +16,9 @@ from shared.runtime.definition import FactTopic
 from shared.runtime.errors import Fenced, PoisonMessage
 from shared.runtime.factcache import FactProgress
 from shared.runtime.logs import get_logger
+from shared.runtime.outbox import milliseconds
 from shared.runtime.records import DAY_CUT, MARKERS, VALUE_CUT, Record, unknown_type_code
 from shared.runtime.signing import SIGNATURE_HEADER, is_signed
-from shared.runtime.outbox import milliseconds
 from shared.values.trading_days import GENESIS, day_after, next_trading_day, trade_date_of_stamp
 
 log = get_logger(__name__)
@@ -38,9 +38,11 @@ SELECT_NEWEST = """
 SELECT DISTINCT ON (key) key, body FROM facts WHERE topic = $1 AND key = ANY($2::text[]) ORDER BY key, version DESC"""
 INSERT_FACTS = """
 INSERT INTO facts (topic, key, version, received_for, effective_from, recorded_at, cause, body)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::date[], $5::date[], $6::timestamptz[], $7::text[], $8::jsonb[])"""
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::date[], $5::date[], $6::timestamptz[], $7::text[],
+                     $8::jsonb[])"""
 INSERT_LETTER = """
-INSERT INTO dead_letters (lane, topic, partition, record_offset, code, detail, trade_date, recorded_at, key, value, headers)
+INSERT INTO dead_letters (lane, topic, partition, record_offset, code, detail, trade_date, recorded_at, key, value,
+                          headers)
 VALUES (-1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (topic, partition, record_offset) DO NOTHING"""
 NOTIFY = "SELECT pg_notify('nestwork', '')"
 
@@ -134,7 +136,12 @@ class FactStore:
             code = unknown_type_code(record.ce_type, list(self.fact.models))
             raise PoisonMessage(code, record.ce_type or "no ce_type header")
         body = parse_body(model, record)
-        cause = f"{record.headers.get('ce_source', b'').decode('utf-8', 'replace')}/{record.headers.get('ce_id', b'').decode('utf-8', 'replace')}"
+        if self.fact.validate is not None:
+            try:
+                self.fact.validate(body)
+            except ValueError as senseless:
+                raise PoisonMessage("WRONG_SHAPE", str(senseless)) from None
+        cause = "/".join(record.headers.get(name, b"").decode("utf-8", "replace") for name in ("ce_source", "ce_id"))
         return FactRecord(
             self.name, record.offset, self.fact.key(body), record.ce_type, cause, record.trade_date,
             record.recorded_at, body, version,

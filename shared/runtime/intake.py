@@ -42,6 +42,7 @@ class Intake:
         self.arrived = arrived
         self.consumer = make()
         self.buffers: dict[TopicPartition, Buffer] = {}
+        self.wanted: dict[TopicPartition, int] | None = None
         self.size = 0
         self.room = asyncio.Event()
 
@@ -54,18 +55,29 @@ class Intake:
         await self.consumer.stop()
 
     def assign(self, positions: dict[TopicPartition, int]) -> None:
-        """Replace the assignment and start from these positions; what was buffered is dropped."""
+        """Replace the assignment and start from these positions; what was buffered is dropped.
+
+        The consumer itself is moved by ``run``, between two fetches: a fetch that was under way at a reassignment goes
+        on, takes the first records of the new one, and its result is dropped, which would skip them for ever.
+        """
         for buffer in self.buffers.values():
             buffer.version += 1
         self.buffers = {place: Buffer() for place in positions}
+        self.wanted = dict(positions)
         self.size = 0
+        self.room.set()
+
+    def _follow(self) -> None:
+        """Move the consumer to the newest assignment; only ever called while no fetch is under way."""
+        positions, self.wanted = self.wanted, None
+        if positions is None:
+            return
         if not positions:
             self.consumer.unsubscribe()
-        else:
-            self.consumer.assign(list(positions))
-            for place, offset in positions.items():
-                self.consumer.seek(place, offset)
-        self.room.set()
+            return
+        self.consumer.assign(list(positions))
+        for place, offset in positions.items():
+            self.consumer.seek(place, offset)
 
     def is_open(self, buffer: Buffer) -> bool:
         """True while a partition may buffer more."""
@@ -74,6 +86,7 @@ class Intake:
     async def run(self) -> None:
         """Fetch for ever into the partitions that have room; the others are paused, which bounds the client too."""
         while True:
+            self._follow()
             ready = [place for place, buffer in self.buffers.items() if self.is_open(buffer)]
             if not ready or self.size > BYTES_BUFFERED_MAX:
                 self.room.clear()

@@ -7,7 +7,9 @@ ALTER TABLE journal
     ADD COLUMN pay_date     date,
     ADD COLUMN compensation bigint CHECK (compensation >= 0),
     ADD COLUMN requested    bigint CHECK (requested >= 0),
-    ADD COLUMN rejected     bigint CHECK (rejected BETWEEN 0 AND requested);
+    ADD COLUMN rejected     bigint CHECK (rejected BETWEEN 0 AND requested),
+    ADD COLUMN limit_uses   text;
+COMMENT ON COLUMN journal.limit_uses IS 'The limit ledger of the line: [[limit, room before, room after, cents], ...] as JSON.';
 COMMENT ON TABLE journal IS 'kind line: one payroll line, its decision and its postings. Other kinds: release, funding, funding_used.';
 
 CREATE TABLE participants (
@@ -20,8 +22,28 @@ CREATE TABLE participants (
     effective_from date     NOT NULL,
     recorded_at    timestamptz NOT NULL,
     body           jsonb    NOT NULL,
+    person         text     NOT NULL,
     PRIMARY KEY (participant_id, plan_id, version)
 );
+COMMENT ON COLUMN participants.person IS 'What the rules see: the facts with the employment history so far, as JSON.';
+
+CREATE TABLE year_to_date (
+    participant_id text     NOT NULL,
+    plan_id        text     NOT NULL,
+    year           integer  NOT NULL,
+    bucket         smallint NOT NULL,
+    lane           integer  NOT NULL,
+    regular_pre_tax    bigint NOT NULL CHECK (regular_pre_tax >= 0),
+    regular_roth       bigint NOT NULL CHECK (regular_roth >= 0),
+    catch_up           bigint NOT NULL CHECK (catch_up >= 0),
+    relabelled_pre_tax bigint NOT NULL CHECK (relabelled_pre_tax >= 0),
+    relabelled_roth    bigint NOT NULL CHECK (relabelled_roth >= 0),
+    other_additions    bigint NOT NULL CHECK (other_additions >= 0),
+    compensation       bigint NOT NULL CHECK (compensation >= 0),
+    match              bigint NOT NULL CHECK (match >= 0),
+    PRIMARY KEY (participant_id, plan_id, year)
+) WITH (fillfactor = 70);
+COMMENT ON TABLE year_to_date IS 'The accumulators of a participant, plan and calendar year of pay dates. Unit: cents.';
 COMMENT ON TABLE participants IS 'Census facts with their history: the first governs its date, a change the dates after.';
 
 CREATE TABLE held_lines (
@@ -48,6 +70,7 @@ CREATE TABLE run_parts (
     submitted    bigint  NOT NULL,
     accepted     bigint  NOT NULL,
     rejected     bigint  NOT NULL,
+    credited     bigint  NOT NULL,
     hash_total   numeric NOT NULL,
     released_for date,
     PRIMARY KEY (trade_date, lane, plan_id, payroll_id),
@@ -55,6 +78,7 @@ CREATE TABLE run_parts (
 );
 CREATE INDEX run_parts_unreleased ON run_parts (plan_id, payroll_id) WHERE released_for IS NULL;
 CREATE INDEX run_parts_released ON run_parts (released_for, lane);
+COMMENT ON COLUMN run_parts.credited IS 'What was recorded and must be funded: accepted cents and the engine''s match on them.';
 COMMENT ON TABLE run_parts IS 'One lane''s share of a payroll run on one date, added up when the lane has read the date.';
 
 CREATE TABLE fundings (

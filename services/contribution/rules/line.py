@@ -122,7 +122,7 @@ def refuse_line(line: Line, code: str, year_to_date: YearToDate) -> LineDecision
 
     A line with a negative amount asks for its positive ones.
     """
-    cuts = tuple(Cut(source, cents, code) for source, cents in line.amounts if cents > 0)
+    cuts = tuple(Cut(source, max(0, cents), code) for source, cents in line.amounts) or (Cut("", 0, code),)
     return LineDecision(REJECTED, 0, sum(cut.cents for cut in cuts), (), cuts, (), year_to_date)
 
 

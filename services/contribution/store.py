@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 from asyncpg.pgproto.pgproto import UUID
-
 from msgspec.structs import astuple
 
 from services.contribution.rules.participant import Participant

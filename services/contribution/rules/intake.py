@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from shared.events.sources import SOURCES
-from shared.values.invariants import invariant
 
 AMOUNTS_MAX = 64
 ID_CHARACTERS_MAX = 128
@@ -42,25 +41,6 @@ class Broken(Exception):
     def __init__(self, detail: str, code: str = "WRONG_SHAPE") -> None:
         super().__init__(detail)
         self.code = code
-
-
-class Decision(msgspec.Struct, gc=False):
-    """What becomes of a line: cents by source that are recorded, and the cuts with their codes."""
-
-    accepted: list[tuple[str, int]]
-    cuts: list[tuple[str, int, str]]
-    refused: bool = False
-    """The whole line was refused, whatever it asked for."""
-
-    @property
-    def accepted_cents(self) -> int:
-        """What is recorded."""
-        return sum(cents for _, cents in self.accepted)
-
-    @property
-    def rejected_cents(self) -> int:
-        """What was cut."""
-        return sum(cents for _, cents, _ in self.cuts)
 
 
 def read_line(body: dict[str, Any]) -> Line:
@@ -152,35 +132,3 @@ def requested_cents(line: Line) -> int:
 def has_negative(line: Line) -> bool:
     """A negative amount rejects the line: money is taken back by a reversal, which names what it reverses."""
     return any(cents < 0 for _, cents in line.amounts)
-
-
-def reject_all(line: Line, code: str) -> Decision:
-    """Cut every cent of a line for one reason."""
-    cuts = [(source, max(0, cents), code) for source, cents in line.amounts]
-    return Decision([], cuts or [("", 0, code)], refused=True)
-
-
-def decide(line: Line, plan_sources: frozenset[str]) -> Decision:
-    """What the plan takes: a source it lacks is cut alone (order of decisions); zero cents leave no trace."""
-    accepted: list[tuple[str, int]] = []
-    cuts: list[tuple[str, int, str]] = []
-    for source, cents in line.amounts:
-        if source in plan_sources and source in SOURCES:
-            if cents:
-                accepted.append((source, cents))
-        elif cents:
-            cuts.append((source, cents, "SOURCE_NOT_IN_PLAN" if source in SOURCES else "UNKNOWN_SOURCE"))
-    decision = Decision(accepted, cuts)
-    invariant(
-        decision.accepted_cents + decision.rejected_cents == requested_cents(line), "accepted + rejected = requested"
-    )
-    return decision
-
-
-def status_of(line: Line, decision: Decision) -> str:
-    """accepted, partially_accepted or rejected; a line of all zeros is accepted."""
-    if decision.refused:
-        return "rejected"
-    if not decision.cuts:
-        return "accepted"
-    return "partially_accepted" if decision.accepted else "rejected"

@@ -14,13 +14,9 @@ from services.contribution.rules.intake import (
     MISSPELT_CHARACTERS_MAX,
     MISSPELT_MAX,
     Broken,
-    Decision,
-    decide,
     has_negative,
     read_line,
-    reject_all,
     requested_cents,
-    status_of,
 )
 from tests.unit.contribution.builders import a_line
 
@@ -143,63 +139,6 @@ def test_an_answer_to_many_long_typos_stays_short() -> None:
     misspelt = read_line(BODY | typos).misspelt
     assert len(misspelt) == MISSPELT_MAX
     assert {len(name) for name in misspelt} == {MISSPELT_CHARACTERS_MAX}
-
-
-# -- deciding --------------------------------------------------------------------------------------------------------
-
-
-def test_what_the_plan_takes_is_accepted_in_the_order_it_was_sent() -> None:
-    decision = decide(a_line(("roth", "2.00"), ("pre_tax", "1.00")), PLAN)
-    assert decision == Decision([("roth", 200), ("pre_tax", 100)], [])
-
-
-def test_an_unknown_source_and_one_the_plan_lacks_are_cut_alone() -> None:
-    line = a_line(("pre_tax", "1.00"), ("after_tax", "2.00"), ("bonus", "3.00"))
-    decision = decide(line, PLAN)
-    assert decision.accepted == [("pre_tax", 100)]
-    assert decision.cuts == [("after_tax", 200, "SOURCE_NOT_IN_PLAN"), ("bonus", 300, "UNKNOWN_SOURCE")]
-    assert (decision.accepted_cents, decision.rejected_cents) == (100, 500)
-    assert status_of(line, decision) == "partially_accepted"
-
-
-def test_a_plan_cannot_make_an_unknown_source_known() -> None:
-    assert decide(a_line(("bonus", "3.00")), PLAN | {"bonus"}).cuts == [("bonus", 300, "UNKNOWN_SOURCE")]
-
-
-def test_a_line_whose_every_cent_is_cut_is_rejected() -> None:
-    line = a_line(("after_tax", "2.00"))
-    assert status_of(line, decide(line, PLAN)) == "rejected"
-
-
-@pytest.mark.parametrize("zeros", [(), (("pre_tax", "0"),), (("bonus", "0"), ("after_tax", "0"))])
-def test_a_line_of_all_zeros_is_accepted_and_leaves_no_trace(zeros: tuple[tuple[str, str], ...]) -> None:
-    line = a_line(*zeros)
-    decision = decide(line, PLAN)
-    assert decision == Decision([], [])
-    assert status_of(line, decision) == "accepted"
-
-
-def test_a_cut_of_nothing_does_not_make_a_line_partial() -> None:
-    line = a_line(("pre_tax", "1.00"), ("bonus", "0"))
-    assert status_of(line, decide(line, PLAN)) == "accepted"
-
-
-def test_a_line_refused_whole_says_why_for_each_part_and_cuts_what_was_positive() -> None:
-    line = a_line(("pre_tax", "1.00"), ("roth", "-2.00"), ("match", "0"))
-    decision = reject_all(line, "INVALID_AMOUNT")
-    assert decision.cuts == [
-        ("pre_tax", 100, "INVALID_AMOUNT"),
-        ("roth", 0, "INVALID_AMOUNT"),
-        ("match", 0, "INVALID_AMOUNT"),
-    ]
-    assert (decision.accepted, decision.rejected_cents) == ([], requested_cents(line))
-    assert status_of(line, decision) == "rejected"
-
-
-def test_a_refused_line_is_rejected_with_its_code_even_when_it_asks_for_nothing() -> None:
-    decision = reject_all(a_line(), "UNKNOWN_PLAN")
-    assert [code for _, _, code in decision.cuts] == ["UNKNOWN_PLAN"]
-    assert status_of(a_line(), decision) == "rejected"
 
 
 def test_zero_is_not_negative() -> None:

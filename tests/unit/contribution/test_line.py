@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from services.contribution.rules.line import LineDecision, decide_line, same_line_key
+from services.contribution.rules.intake import Line
+from services.contribution.rules.line import LineDecision, decide_line, refuse_line, same_line_key
 from services.contribution.rules.participant import Employment, Opening, Participant
 from services.contribution.rules.plan_rules import PlanRules, plan_rules_of
 from services.contribution.rules.records import NOTHING_YET, Cut, LimitUse, Relabel, YearToDate, year_to_date_at_start
@@ -215,3 +216,12 @@ def test_the_same_line_has_the_same_key_whatever_the_order_of_its_amounts() -> N
 def test_a_plan_fact_that_makes_no_sense_is_refused(fact: dict[str, object], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         plan_rules_of("ACME", fact)
+
+
+def test_a_line_refused_whole_says_why_for_each_part_even_when_it_asks_for_nothing() -> None:
+    line = Line("ACME", "P1", "R1", date(2026, 11, 20), 0, [("pre_tax", 100), ("roth", -200)], [])
+    decision = refuse_line(line, "INVALID_AMOUNT", NOTHING_YET)
+    assert [(cut.source, cut.cents) for cut in decision.cuts] == [("pre_tax", 100), ("roth", 0)]
+    assert (decision.status, decision.rejected_cents, decision.codes) == ("rejected", 100, ("INVALID_AMOUNT",))
+    empty = Line("ACME", "P1", "R1", date(2026, 11, 20), 0, [], [])
+    assert refuse_line(empty, "UNKNOWN_PLAN", NOTHING_YET).codes == ("UNKNOWN_PLAN",)

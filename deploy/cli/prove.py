@@ -1,0 +1,75 @@
+"""`nestwork prove`: the conservation proof of a date, recomputed from the logs and the databases."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from deploy.cli.day import DateArgument, FolderOption
+from deploy.cli.output import JsonOption, fail, out, print_document
+
+if TYPE_CHECKING:
+    from deploy.operate.proof import Proof
+    from deploy.operate.state_hash import StateHash
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(prove)
+
+
+def prove(
+    trade_date: DateArgument,
+    with_hash: Annotated[bool, typer.Option("--hash", help="Print the hash of the books up to the date too.")] = False,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove DATE to the cent and the share unit, without believing the engine's own proof. Exit 1 when it fails."""
+    from deploy.operate.target import TROUBLE
+    from shared.runtime.logs import configure_logs
+
+    configure_logs("prove", "ERROR")
+    try:
+        proof, state = asyncio.run(_prove(trade_date, with_hash, folder))
+    except TROUBLE as problem:
+        fail(str(problem), as_json=as_json, trade_date=trade_date.date())
+    if as_json:
+        hashed = {"hash": state.overall, "hash_by_table": state.tables} if state else {}
+        print_document(proof.as_json() | hashed)
+    else:
+        _print(proof, state)
+    if not proof.ok:
+        raise typer.Exit(1)
+
+
+async def _prove(trade_date: DateArgument, with_hash: bool, folder: FolderOption) -> tuple[Proof, StateHash | None]:
+    from deploy.operate.books import open_books
+    from deploy.operate.proof import prove_books
+    from deploy.operate.state_hash import hash_books
+    from deploy.operate.target import find_cluster
+
+    day, config = trade_date.date(), find_cluster(folder)
+    async with open_books(config) as books:
+        proof = await prove_books(books, config, day)
+        return proof, await hash_books(books, day) if with_hash else None
+
+
+def _print(proof: Proof, state: StateHash | None) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("equation", overflow="fold")
+    for heading in ("left", "right"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for one in proof.equations:
+        table.add_row(one.name, str(one.left), str(one.right), "ok" if one.ok else "DIFFERS")
+    out.print(table)
+    if state is not None:
+        out.print(f"hash of the books: {state.overall}", markup=False)
+    broken = f" ({', '.join(proof.engine_broken)})" if proof.engine_broken else ""
+    out.print(f"the engine's own proof: {proof.engine_status}{broken}", markup=False)
+    failed = sum(not one.ok for one in proof.equations)
+    verdict = "proven" if proof.ok else "NOT proven"
+    out.print(f"{proof.trade_date} is {verdict}: {len(proof.equations)} equations, {failed} differ", markup=False)

@@ -1,0 +1,42 @@
+"""The orders of a date as outsiders read them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import orjson
+from aiokafka import TopicPartition
+
+from shared.events.topics import CUSTODIAN_ORDERS
+from shared.runtime.clients import kafka_reader
+from shared.runtime.settings import Settings
+
+POLL_MS = 500
+
+
+async def orders_said(config: Settings, day: date) -> dict[str, int]:
+    """Cents by order id of every dollar order of ``day`` in the public log; a repeat counts once.
+
+    An order that was said with different amounts counts with their sum, so that no book can agree with it.
+    """
+    consumer = kafka_reader(config)
+    await consumer.start()
+    try:
+        await consumer.topics()
+        places = [TopicPartition(CUSTODIAN_ORDERS.name, number)
+                  for number in consumer.partitions_for_topic(CUSTODIAN_ORDERS.name) or ()]  # fmt: skip
+        consumer.assign(places)
+        ends = await consumer.end_offsets(places)
+        await consumer.seek_to_beginning(*places)
+        said: dict[str, set[int]] = {}
+        waiting = [place for place in places if ends[place]]
+        while waiting:
+            for records in (await consumer.getmany(*waiting, timeout_ms=POLL_MS)).values():
+                for record in records:
+                    body = orjson.loads(record.value)
+                    if body.get("cents") is not None and body["trade_date"] == day.isoformat():
+                        said.setdefault(body["order_id"], set()).add(body["cents"])
+            waiting = [place for place in waiting if await consumer.position(place) < ends[place]]
+        return {order: sum(amounts) for order, amounts in said.items()}
+    finally:
+        await consumer.stop()

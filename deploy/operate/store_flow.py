@@ -1,0 +1,94 @@
+"""The SQL of the second part of the proof: the way of the cents through the services.
+
+A digest is an order-independent sum of hashes over (cause, source, fund, cents): equal digests in two databases mean
+that every single leg arrived, not only their sum.
+"""
+
+from __future__ import annotations
+
+LANES_OPEN = """
+SELECT (SELECT count(*) FROM lanes) * (SELECT count(DISTINCT cycle) FROM lane_days WHERE cycle <> 'forward')
+     - (SELECT count(*) FROM lane_days WHERE cycle <> 'forward' AND trade_date = $1 AND closed_at IS NOT NULL)"""
+UNBALANCED = """
+SELECT count(*) FROM journal WHERE trade_date = $1 AND (SELECT sum(a) FROM unnest(amounts) AS a) <> 0"""
+UNBALANCED_UNITS = """
+SELECT count(*) FROM journal
+WHERE trade_date = $1 AND units IS NOT NULL AND (SELECT sum(u) FROM unnest(units) AS u) <> 0"""
+TWICE = """
+SELECT count(*) FROM (SELECT cause FROM journal WHERE kind = $2 AND trade_date <= $1 GROUP BY cause
+                      HAVING count(*) > 1 AND max(trade_date) = $1) AS twice"""
+FILLED_TWICE = """
+SELECT count(*) FROM (SELECT FROM journal WHERE order_id IS NOT NULL AND trade_date <= $1
+                      GROUP BY order_id, version, kind, lane HAVING count(*) > 1 AND max(trade_date) = $1) AS twice"""
+RELEASED_BY_RUN = """
+SELECT plan_id, payroll_id, cents FROM run_releases WHERE trade_date = $1"""
+RELEASED_POSTED = """
+SELECT plan_id, payroll_id, sum(amounts[cardinality(amounts)])::bigint AS cents FROM journal
+WHERE trade_date = $1 AND kind = 'release' GROUP BY plan_id, payroll_id"""
+RELEASED_LEGS = """
+SELECT coalesce(sum(leg.cents), 0)::bigint AS cents,
+       coalesce(sum(hashtextextended(concat_ws(' ', j.cause, leg.source, leg.cents), 0)), 0)::numeric % $3 AS digest
+FROM journal AS j JOIN run_parts AS r USING (trade_date, lane, plan_id, payroll_id)
+CROSS JOIN LATERAL unnest(j.accounts, j.amounts) AS leg(source, cents)
+WHERE r.released_for = $1 AND j.kind = 'line' AND leg.source = ANY($2::text[]) AND leg.cents <> 0"""
+CASH_IN = "SELECT coalesce(sum(cents), 0)::bigint FROM fundings WHERE posted_for = $1"
+CASH_USED = "SELECT coalesce(sum(cash_used), 0)::bigint FROM run_releases WHERE trade_date = $1"
+CASH_POSTED = """
+SELECT coalesce(sum(amounts[2]), 0)::bigint FROM journal WHERE trade_date = $1 AND kind = $2"""
+PARKED_NET = """
+SELECT coalesce(sum(CASE WHEN trade_date = $1 THEN cents ELSE 0 END), 0)::bigint AS parked,
+       coalesce(sum(CASE WHEN freed_for = $1 THEN cents ELSE 0 END), 0)::bigint AS freed
+FROM parked WHERE topic = $2 AND (trade_date = $1 OR freed_for = $1)"""
+LEGS_BY_SOURCE = """
+SELECT coalesce(sum(leg.cents), 0)::bigint AS cents,
+       coalesce(sum(hashtextextended(concat_ws(' ', j.cause, leg.source, leg.cents), 0)), 0)::numeric % $3 AS digest
+FROM journal AS j CROSS JOIN LATERAL (
+    SELECT j.sources[(at - 1) / (cardinality(j.accounts) - 1) + 1] AS source, sum(cents)::bigint AS cents
+    FROM unnest(j.leg_cents) WITH ORDINALITY AS one(cents, at) GROUP BY 1) AS leg
+WHERE j.trade_date = $1 AND j.kind = $2 AND leg.cents <> 0"""
+LEGS_BY_FUND = """
+SELECT coalesce(sum(leg.cents), 0)::bigint AS cents,
+       coalesce(sum(hashtextextended(concat_ws(' ', j.cause, leg.source, leg.fund, leg.cents), 0)), 0)::numeric % $3
+         AS digest
+FROM journal AS j CROSS JOIN LATERAL (
+    SELECT j.sources[(at - 1) / (cardinality(j.accounts) - 1) + 1] AS source,
+           j.accounts[(at - 1) % (cardinality(j.accounts) - 1) + 1] AS fund, cents
+    FROM unnest(j.leg_cents) WITH ORDINALITY AS one(cents, at)) AS leg
+WHERE j.trade_date = $1 AND j.kind = $2 AND leg.cents <> 0"""
+INSTRUCTED_LEGS = """
+SELECT coalesce(sum(cents), 0)::bigint AS cents,
+       coalesce(sum(hashtextextended(concat_ws(' ', plan_id, fund, who, source, cents), 0)), 0)::numeric % $2 AS digest
+FROM (SELECT j.plan_id, j.participant_id AS who, leg.source, leg.fund, sum(leg.cents)::bigint AS cents
+      FROM journal AS j CROSS JOIN LATERAL (
+          SELECT j.sources[(at - 1) / (cardinality(j.accounts) - 1) + 1] AS source,
+                 j.accounts[(at - 1) % (cardinality(j.accounts) - 1) + 1] AS fund, cents
+          FROM unnest(j.leg_cents) WITH ORDINALITY AS one(cents, at)) AS leg
+      WHERE j.trade_date = $1 AND j.kind = 'instruct' AND leg.cents <> 0
+      GROUP BY j.plan_id, j.participant_id, leg.source, leg.fund) AS legs"""
+PACKED_LEGS = """
+SELECT coalesce(sum(leg.cents), 0)::bigint AS cents,
+       coalesce(sum(hashtextextended(concat_ws(' ', p.plan_id, p.fund_id, leg.who, leg.source, leg.cents), 0)), 0)
+         ::numeric % $2 AS digest
+FROM order_legs AS p CROSS JOIN LATERAL unnest(p.participants, p.sources, p.cents) AS leg(who, source, cents)
+WHERE p.trade_date = $1"""
+PACKS_UNEQUAL = """
+SELECT count(*) FROM order_legs WHERE trade_date = $1 AND total <> (SELECT sum(c) FROM unnest(cents) AS c)"""
+ORDERED = "SELECT order_id, amount FROM orders WHERE trade_date = $1 AND unit = 'cents' AND carried_to IS NULL"
+ORDERED_LEGS = """
+SELECT order_id, sum(p.total)::bigint AS amount FROM order_legs AS p JOIN orders AS o USING (order_id)
+WHERE o.trade_date = $1 AND o.unit = 'cents' AND o.carried_to IS NULL GROUP BY order_id"""
+ORDERS_SAID = "SELECT order_id, amount FROM orders WHERE trade_date = $1 AND unit = 'cents'"
+ACCEPTED = """
+SELECT c.order_id, c.version, c.status, CASE o.side WHEN 'buy' THEN c.cents ELSE -c.cents END AS cents,
+       CASE o.side WHEN 'buy' THEN c.units ELSE -c.units END AS units, c.verdict
+FROM confirmations AS c JOIN orders AS o USING (order_id)
+WHERE c.verdict LIKE 'accepted:%' AND substr(c.verdict, 10) <= $1::date::text ORDER BY c.order_id, c.version"""
+FILLS = """
+SELECT order_id, kind, version, sum(-amounts[cardinality(amounts)])::bigint AS cents,
+       sum(-units[cardinality(units)])::bigint AS units
+FROM journal WHERE trade_date = $1 AND kind IN ('fill', 'fill_reversed') GROUP BY order_id, kind, version"""
+FILL_LEGS = """
+SELECT coalesce(sum(hashtextextended(
+         concat_ws(' ', j.order_id, j.kind, j.version, leg.account, leg.cents, leg.units), 0)), 0)::numeric % $2
+FROM journal AS j CROSS JOIN LATERAL unnest(j.accounts, j.amounts, j.units) AS leg(account, cents, units)
+WHERE j.trade_date = $1 AND j.kind IN ('fill', 'fill_reversed')"""

@@ -16,6 +16,7 @@ from shared.values.hashing import bucket_of
 LINES_PER_SLICE = 8_000
 ORDERS_PER_SLICE = 1_000
 ORDER = "nestwork.custodian.order.v1"
+BUY, CENTS = "buy", "cents"
 
 
 async def pack_legs(work: Work, lane: int, day: date) -> bool:
@@ -56,26 +57,31 @@ def _packs(day: date, lane: int, rows: list[Any]) -> list[tuple[Any, ...]]:
     for (plan, fund), pack in sorted(legs.items()):
         keys = sorted(pack)
         packs.append(
-            (day, lane, plan, fund, "buy", sum(pack.values()), [key[0] for key in keys],
+            (day, lane, plan, fund, BUY, _wave_0(plan, fund, BUY, day), day, sum(pack.values()), [key[0] for key in keys],
              [buckets[key[0]] for key in keys], [key[1] for key in keys], [pack[key] for key in keys])
         )  # fmt: skip
     return packs
 
 
+def _wave_0(plan_id: str, fund_id: str, side: str, day: date) -> str:
+    """The order that dollar legs join at the cut of ``day``."""
+    return order_id_of(plan_id, fund_id, side, CENTS, day, 0)
+
+
 async def build_orders(work: Work, day: date) -> bool:
     """Wave 0 of ``day``: new legs and those of orders the custodian rejected before this cut."""
     connection = work.connection
-    await connection.execute(store.FREE_REJECTED_LEGS)
-    await connection.execute(store.MARK_CARRIED, day)
-    rows = await connection.fetch(store.WAITING_TOTALS, day)
+    rejected = await connection.fetch(store.REJECTED_ORDERS)
+    if rejected:
+        before = [row["order_id"] for row in rejected]
+        following = [_wave_0(row["plan_id"], row["fund_id"], row["side"], day) for row in rejected]
+        await connection.execute(store.CARRY_LEGS, day, before, following)
+        await connection.execute(store.MARK_CARRIED, day, before)
+    rows = await connection.fetch(store.ORDER_TOTALS, day)
     if rows:
-        ids = [order_id_of(row["plan_id"], row["fund_id"], row["side"], "cents", day, 0) for row in rows]
-        plans, funds = [row["plan_id"] for row in rows], [row["fund_id"] for row in rows]
-        sides, lanes = [row["side"] for row in rows], [bucket_of(one) % work.partitions for one in ids]
-        await connection.execute(
-            store.INSERT_ORDERS, ids, day, plans, funds, sides, [row["total"] for row in rows], lanes, work.now(0)
-        )
-        await connection.execute(store.ASSIGN_LEGS, day, ids, plans, funds, sides)
+        ids, lanes = [row["order_id"] for row in rows], [bucket_of(row["order_id"]) % work.partitions for row in rows]
+        columns = [[row[name] for row in rows] for name in ("plan_id", "fund_id", "side", "total")]
+        await connection.execute(store.INSERT_ORDERS, ids, day, *columns, lanes, work.now(0))
         for lane in sorted(set(lanes)):
             work.add_task(lane, "day", day, "say_orders", {}, work.now(0))
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from datetime import date
 from typing import Any
 
@@ -10,8 +11,9 @@ from asyncpg.pgproto.pgproto import UUID
 
 from services.trading import store
 from services.trading.handlers import RULE_SET
+from services.trading.items import ConfirmedOrder
 from services.trading.rules.confirmations import Confirmed, judge
-from services.trading.rules.orders import NEXT
+from services.trading.rules.judging import Checked, OrderState, follow
 from shared.events.packed import Fill, FilledBatch
 from shared.events.topics import FUNDS, TRADES_FILLED
 from shared.runtime.work import Task, Work
@@ -41,79 +43,71 @@ async def judge_confirmations(work: Work) -> bool:
 
 
 async def _judge(work: Work, limit: date, book_date: date) -> bool:
+    """One round: judge each confirmation on the order as the one before left it, and save what came of it."""
     rows = await work.connection.fetch(store.TO_JUDGE, limit, JUDGED_PER_ROUND)
     if not rows:
         return False
     verdicts: list[tuple[str, int, str]] = []
-    changes: dict[str, list[Any]] = {}
-    accepted: list[Any] = []
-    reversed_versions: dict[tuple[str, int], int] = {}
+    changed: dict[str, OrderState] = {}
+    accepted: list[tuple[Any, int | None]] = []
     for row in rows:
-        status, order_version = changes.get(row["order_id"], [None, row["order_status"], None, row["order_version"]])[
-            1:4:2
-        ]
-        came, code = _verdict(work, row)
-        following = NEXT.get((status, came))
-        if came == "confirmed" and status == "confirmed" and row["status"] == "corrected":
-            following = NEXT[status, "corrected"]
-        if following is None or (order_version or 0) >= row["version"]:
-            verdicts.append((row["order_id"], row["version"], "refused:CONFIRMATION_CONFLICT"))
-            continue
-        if came == "confirmed":
-            if status == "confirmed":
-                reversed_versions[row["order_id"], row["version"]] = order_version
-            accepted.append(row)
-            changes[row["order_id"]] = [
-                row["order_id"], "confirmed", None, row["version"], row["price"], row["cents"], row["units"],
-            ]  # fmt: skip
-            verdicts.append((row["order_id"], row["version"], f"accepted:{book_date.isoformat()}"))
-        else:
-            keep = [None] * 4 if status != "confirmed" else changes.get(row["order_id"], [None] * 7)[3:]
-            changes[row["order_id"]] = [row["order_id"], following, code, *keep]
-            verdicts.append((row["order_id"], row["version"], f"broken:{code}" if code else came))
+        order_id = row["order_id"]
+        order = changed.get(order_id) or OrderState(order_id, row["order_status"], version=row["order_version"])
+        step = follow(order, _check(work, row), book_date)
+        verdicts.append((order_id, row["version"], step.verdict))
+        if not step.is_refused:
+            changed[order_id] = step.after
+        if step.is_accepted:
+            accepted.append((row, step.reverses))
     await work.connection.execute(store.SAVE_VERDICTS, *map(list, zip(*verdicts, strict=True)))
-    if changes:
-        await work.connection.execute(store.SAVE_STATUSES, *map(list, zip(*changes.values(), strict=True)))
-    await _share_out(work, accepted, reversed_versions, book_date)
+    if changed:
+        states = map(astuple, changed.values())
+        await work.connection.execute(store.SAVE_STATUSES, *map(list, zip(*states, strict=True)))
+    await _share_out(work, accepted, book_date)
     return True
 
 
-def _verdict(work: Work, row: Any) -> tuple[str, str | None]:
-    """(what came, code): pending, rejected, confirmed or broken."""
+def _check(work: Work, row: Any) -> Checked:
+    """Compare a confirmation's figures with its order and the date's final price."""
     if row["status"] in ("pending", "rejected"):
-        return row["status"], "ORDER_REJECTED" if row["status"] == "rejected" else None
+        code = "ORDER_REJECTED" if row["status"] == "rejected" else None
+        return Checked(row["order_id"], row["version"], row["status"], row["status"], code)
     fund = work.facts.need(FUNDS.name, row["fund_id"], row["trade_date"])
-    confirmed = Confirmed(row["units"], row["cents"], Price.parse(row["price"]))
-    code = judge(row["unit"], row["amount"], confirmed, Price.parse(row["final_price"]), fund["share_decimals"])
-    return ("confirmed", None) if code is None else ("broken", code)
+    figures = Confirmed(row["units"], row["cents"], Price.parse(row["price"]))
+    code = judge(row["unit"], row["amount"], figures, Price.parse(row["final_price"]), fund["share_decimals"])
+    return Checked(
+        row["order_id"], row["version"], row["status"], "confirmed" if code is None else "broken", code, row["price"],
+        row["cents"], row["units"],
+    )  # fmt: skip
 
 
-async def _share_out(work: Work, accepted: list[Any], reverses: dict[tuple[str, int], int], book_date: date) -> None:
+async def _share_out(work: Work, accepted: list[tuple[Any, int | None]], book_date: date) -> None:
     """Fix the cut of each order's ranking over all its legs, and ask each lane with legs to post its share."""
     if not accepted:
         return
     by_order: dict[str, dict[int, Legs]] = {}
-    for row in await work.connection.fetch(store.LEGS_OF, [row["order_id"] for row in accepted]):
+    for row in await work.connection.fetch(store.LEGS_OF, [row["order_id"] for row, _ in accepted]):
         lanes = by_order.setdefault(row["order_id"], {})
         _merge(lanes.setdefault(row["lane"], {}), row)
     posts: dict[int, list[Any]] = {}
-    for row in accepted:
+    for row, reverses in accepted:
         lanes = by_order[row["order_id"]]
-        keys = [key for legs in lanes.values() for key in legs]
-        cents = [leg[0] for legs in lanes.values() for leg in legs.values()]
-        invariant(sum(cents) == row["amount"], f"the legs of {row['order_id']} are its amount")
-        cut = rank_cut(row["units"], cents, keys)
+        order = msgspec.to_builtins(_confirmed_order(row, reverses, lanes))
         for lane in lanes:
-            posts.setdefault(lane, []).append(
-                [
-                    row["order_id"], row["version"], reverses.get((row["order_id"], row["version"])), row["plan_id"],
-                    row["fund_id"], row["side"], row["trade_date"].isoformat(), row["price"], row["units"], row["amount"],
-                    cut.as_json(),
-                ]
-            )  # fmt: skip
+            posts.setdefault(lane, []).append(order)
     for lane, orders in sorted(posts.items()):
         for start in range(0, len(orders), FILLS_PER_SLICE):
             work.add_task(lane, "value", book_date, "fill", orders[start : start + FILLS_PER_SLICE], work.now(0))
+
+
+def _confirmed_order(row: Any, reverses: int | None, lanes: dict[int, Legs]) -> ConfirmedOrder:
+    keys = [key for legs in lanes.values() for key in legs]
+    cents = [leg[0] for legs in lanes.values() for leg in legs.values()]
+    invariant(sum(cents) == row["amount"], f"the legs of {row['order_id']} are its amount")
+    return ConfirmedOrder(
+        row["order_id"], row["version"], reverses, row["plan_id"], row["fund_id"], row["side"], row["trade_date"],
+        row["price"], row["units"], row["amount"], rank_cut(row["units"], cents, keys).as_json(),
+    )  # fmt: skip
 
 
 def _merge(legs: Legs, row: Any) -> None:
@@ -127,44 +121,44 @@ def _merge(legs: Legs, row: Any) -> None:
 
 async def post_fills(work: Work, task: Task) -> None:
     """Post this lane's share of some confirmed orders, and send them on to valuation."""
+    orders = msgspec.convert(task.body, list[ConfirmedOrder])
     legs_by_order: dict[str, Legs] = {}
-    ids = [order[0] for order in task.body]
-    for row in await work.connection.fetch(store.LEGS_IN_LANE, ids, task.lane):
+    for row in await work.connection.fetch(store.LEGS_IN_LANE, [order.order_id for order in orders], task.lane):
         _merge(legs_by_order.setdefault(row["order_id"], {}), row)
     fills: list[Fill] = []
     entries: list[tuple[Any, ...]] = []
-    for order in task.body:
-        legs = legs_by_order[order[0]]
-        decimals = work.facts.need(FUNDS.name, order[4], date.fromisoformat(order[6]))["share_decimals"]
-        if order[2] is not None:
-            fills.append(await _reversed(work, task, order, decimals, legs))
+    for order in orders:
+        legs = legs_by_order[order.order_id]
+        decimals = work.facts.need(FUNDS.name, order.fund_id, order.trade_date)["share_decimals"]
+        if order.reverses is not None:
+            fills.append(await _reversed(work, task, order, order.reverses, decimals, legs))
             entries.append(_entry(work, task, fills[-1], "fill_reversed"))
-        fills.append(_fill(order, legs, RankCut.from_json(order[10]), decimals))
+        fills.append(_fill(order, legs, decimals))
         entries.append(_entry(work, task, fills[-1], "fill"))
     await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, entries)
     _say_fills(work, task, fills)
 
 
-def _fill(order: list[Any], legs: Legs, cut: RankCut, decimals: int) -> Fill:
-    order_id, version, _, plan_id, fund_id, side, trade_date, price, units, amount, _ = order
+def _fill(order: ConfirmedOrder, legs: Legs, decimals: int) -> Fill:
     keys = sorted(legs)
     cents = [legs[key][0] for key in keys]
-    shares = shares_by_cut(units, amount, cents, keys, cut)
+    shares = shares_by_cut(order.units, order.amount, cents, keys, RankCut.from_json(order.cut))
     return Fill(
-        order_id, version, plan_id, fund_id, side, trade_date, price, decimals, [key[0] for key in keys],
-        [legs[key][1] for key in keys], [key[1] for key in keys], cents, shares,
+        order.order_id, order.version, order.plan_id, order.fund_id, order.side, order.trade_date.isoformat(),
+        order.price, decimals, [key[0] for key in keys], [legs[key][1] for key in keys], [key[1] for key in keys],
+        cents, shares,
     )  # fmt: skip
 
 
-async def _reversed(work: Work, task: Task, order: list[Any], decimals: int, legs: Legs) -> Fill:
+async def _reversed(work: Work, task: Task, order: ConfirmedOrder, version: int, decimals: int, legs: Legs) -> Fill:
     """The mirror of what was posted for the version that this one corrects."""
-    posted = await work.connection.fetchrow(store.FILL_ENTRY, order[0], order[2], task.lane)
+    posted = await work.connection.fetchrow(store.FILL_ENTRY, order.order_id, version, task.lane)
     keys = sorted(legs)
-    invariant(posted is not None, f"version {order[2]} of {order[0]} was posted before it is corrected")
+    invariant(posted is not None, f"version {version} of {order.order_id} was posted before it is corrected")
     return Fill(
-        order[0], order[2], order[3], order[4], order[5], order[6], order[7], decimals, [key[0] for key in keys],
-        [legs[key][1] for key in keys], [key[1] for key in keys], [-cents for cents in posted["amounts"][:-1]],
-        [-units for units in posted["units"][:-1]], True,
+        order.order_id, version, order.plan_id, order.fund_id, order.side, order.trade_date.isoformat(), order.price,
+        decimals, [key[0] for key in keys], [legs[key][1] for key in keys], [key[1] for key in keys],
+        [-cents for cents in posted["amounts"][:-1]], [-units for units in posted["units"][:-1]], True,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 import msgspec
 
@@ -64,6 +65,23 @@ class ConfirmationItem(msgspec.Struct, gc=False):
             self.lane, self.topic, self.partition, self.offset, self.recorded_at, self.raw_key, self.raw_value,
             dict(self.raw_headers), self.raw_headers, self.trade_date,
         )  # fmt: skip
+
+
+class ConfirmedOrder(msgspec.Struct, array_like=True, gc=False):
+    """A confirmed order as the builder hands it to the lanes that hold its legs; ``cut`` ranks all of them."""
+
+    order_id: str
+    version: int
+    reverses: int | None
+    """The version whose fills are taken back first."""
+    plan_id: str
+    fund_id: str
+    side: str
+    trade_date: date
+    price: str
+    units: int
+    amount: int
+    cut: list[Any]
 
 
 def explode_instructed(record: Record) -> list[InstructedLine]:

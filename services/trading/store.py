@@ -13,7 +13,8 @@ JOURNAL_COLUMNS = [
     "trace", "accounts", "amounts", "sources", "leg_cents", "units", "order_id", "version", "order_date",
 ]  # fmt: skip
 LEG_COLUMNS = [
-    "trade_date", "lane", "plan_id", "fund_id", "side", "total", "participants", "buckets", "sources", "cents",
+    "trade_date", "lane", "plan_id", "fund_id", "side", "order_id", "order_date", "total", "participants", "buckets", "sources",
+    "cents",
 ]  # fmt: skip
 
 PLANS_TO_PACK = """
@@ -23,21 +24,19 @@ PLANS_PACKED = "SELECT DISTINCT plan_id FROM order_legs WHERE trade_date = $1 AN
 LINES_TO_PACK = """
 SELECT plan_id, participant_id, bucket, accounts, sources, leg_cents FROM journal
 WHERE trade_date = $1 AND lane = $2 AND kind = 'instruct' AND plan_id = ANY($3::text[])"""
-FREE_REJECTED_LEGS = """
-UPDATE order_legs SET order_id = NULL FROM orders
-WHERE order_legs.order_id = orders.order_id AND orders.status = 'rejected' AND orders.carried_to IS NULL"""
-MARK_CARRIED = "UPDATE orders SET carried_to = $1 WHERE status = 'rejected' AND carried_to IS NULL"
-WAITING_TOTALS = """
-SELECT plan_id, fund_id, side, sum(total)::bigint AS total FROM order_legs WHERE order_id IS NULL AND trade_date <= $1
-GROUP BY plan_id, fund_id, side HAVING sum(total) > 0 ORDER BY plan_id, fund_id, side"""
+REJECTED_ORDERS = """
+SELECT order_id, plan_id, fund_id, side, unit FROM orders WHERE status = 'rejected' AND carried_to IS NULL"""
+CARRY_LEGS = """
+UPDATE order_legs SET order_id = carried.following, order_date = $1
+FROM unnest($2::text[], $3::text[]) AS carried(before, following) WHERE order_legs.order_id = carried.before"""
+MARK_CARRIED = "UPDATE orders SET carried_to = $1 WHERE order_id = ANY($2::text[])"
+ORDER_TOTALS = """
+SELECT order_id, plan_id, fund_id, side, sum(total)::bigint AS total FROM order_legs WHERE order_date = $1
+GROUP BY order_id, plan_id, fund_id, side ORDER BY order_id"""
 INSERT_ORDERS = """
 INSERT INTO orders (order_id, trade_date, plan_id, fund_id, side, unit, wave, amount, lane, status, recorded_at)
 SELECT o, $2, p, f, s, 'cents', 0, a, l, 'open', $8
 FROM unnest($1::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::int[]) AS new(o, p, f, s, a, l)"""
-ASSIGN_LEGS = """
-UPDATE order_legs SET order_id = new.o FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS new(o, p, f, s)
-WHERE order_legs.order_id IS NULL AND order_legs.trade_date <= $1
-  AND order_legs.plan_id = new.p AND order_legs.fund_id = new.f AND order_legs.side = new.s"""
 ORDERS_TO_SAY = """
 SELECT order_id, plan_id, fund_id, side, unit, amount, wave FROM orders
 WHERE trade_date = $1 AND lane = $2 AND order_id > $3 ORDER BY order_id LIMIT $4"""

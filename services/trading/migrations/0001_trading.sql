@@ -43,7 +43,8 @@ CREATE TABLE order_legs (
     plan_id        text    NOT NULL,
     fund_id        text    NOT NULL,
     side           text    NOT NULL,
-    order_id       text,
+    order_id       text    NOT NULL,
+    order_date     date    NOT NULL,
     total          bigint  NOT NULL CHECK (total >= 0),
     participants   text[]  NOT NULL,
     buckets        smallint[] NOT NULL,
@@ -52,8 +53,9 @@ CREATE TABLE order_legs (
     CHECK (cardinality(participants) = cardinality(cents) AND cardinality(sources) = cardinality(cents))
 );
 CREATE INDEX order_legs_by_order ON order_legs (order_id, lane);
-CREATE INDEX order_legs_waiting ON order_legs (trade_date) WHERE order_id IS NULL;
-COMMENT ON TABLE order_legs IS 'One lane''s (participant, source) legs of an order, packed; a rejected order''s packs join the next.';
+CREATE INDEX order_legs_by_date ON order_legs (order_date);
+CREATE INDEX order_legs_by_lane ON order_legs (trade_date, lane);
+COMMENT ON TABLE order_legs IS 'One lane''s (participant, source) legs of an order, packed; a rejected order''s packs join the next date''s.';
 
 CREATE TABLE confirmations (
     order_id    text    NOT NULL REFERENCES orders,

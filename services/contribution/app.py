@@ -23,16 +23,21 @@ from shared.runtime.records import PublicRecord
 from shared.runtime.worker import worker_app
 
 LINE = Kind(payroll.Contribution.ce_type, explode_line, handlers.accept_lines, LineItem)
+REVERSAL = Kind(payroll.Reversal.ce_type, explode_model(payroll.Reversal), handlers.refuse_reversals, PublicRecord)
 CENSUS = Kind(Census.ce_type, explode_model(Census), handlers.note_census, PublicRecord)
 RUN_EVENTS = (payroll.PayrollOpened, payroll.PayrollClosed, payroll.PayrollFunded, payroll.PayrollReturned)
 
 SERVICE = Service(
     name="contribution",
     inputs=(
-        Input(PAYROLL_CONTRIBUTIONS, (LINE,), malformed=receipts.answer_malformed),
+        Input(PAYROLL_CONTRIBUTIONS, (LINE, REVERSAL), malformed=receipts.answer_malformed),
         Input(PARTICIPANT_CENSUS, (CENSUS,)),
         Input(
-            CONTRIBUTIONS_REROUTED, (LINE, CENSUS), internal=True, all_to_all=True, malformed=receipts.answer_malformed
+            CONTRIBUTIONS_REROUTED,
+            (LINE, REVERSAL, CENSUS),
+            internal=True,
+            all_to_all=True,
+            malformed=receipts.answer_malformed,
         ),
     ),
     facts=(

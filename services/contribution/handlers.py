@@ -207,6 +207,13 @@ async def _save(work: Work, batch: Batch) -> None:
     await store.save_years(work.connection, batch.changed)
 
 
+async def refuse_reversals(work: Work, items: list[PublicRecord]) -> None:
+    """Reversals come with a later release: until then each is refused with a code, never swallowed."""
+    for item in items:
+        work.count(item.lane, item.topic, item.trade_date, "decided")
+        receipts.say_unsupported(work, item)
+
+
 # -- held lines ------------------------------------------------------------------------------------------------------
 
 

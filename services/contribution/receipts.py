@@ -11,7 +11,7 @@ from services.contribution.rules.line import LineDecision
 from services.contribution.store import Known
 from shared.events.codes import CODES
 from shared.events.topics import PAYROLL_RECEIPTS
-from shared.runtime.records import Malformed
+from shared.runtime.records import Malformed, PublicRecord
 from shared.runtime.work import Work
 from shared.values.identity import derived_id
 
@@ -97,6 +97,32 @@ def say_known(work: Work, item: LineItem, known: Known) -> None:
         work, item, "duplicate", place, accepted=known.accepted, rejected=known.rejected, codes=codes,
         original=item.receipt_id,
     )  # fmt: skip
+
+
+def say_unsupported(work: Work, item: PublicRecord) -> None:
+    """A request of a kind that a later release brings: nothing of it is recorded."""
+    decided_at = work.at(item.lane, item.recorded_at)
+    body = {
+        "request": {"source": item.ce_source, "id": item.ce_id},
+        "payroll_id": item.body.get("payroll_id"),
+        "status": "rejected",
+        "accepted_cents": 0,
+        "rejected_cents": max(0, item.cents),
+        "credited": [],
+        "codes": [code("NOT_SUPPORTED_YET")],
+        "decided_at": decided_at.isoformat(),
+        "trade_date": item.trade_date.isoformat(),
+    }
+    work.emit(
+        item.lane,
+        PAYROLL_RECEIPTS.name,
+        key=item.key.encode(),
+        ce_type=RECEIPT,
+        ce_id=f"{item.identity.hex()}:{item.topic}:{item.lane}:{item.offset}",
+        value=orjson.dumps(body),
+        recorded_at=decided_at,
+        trace=item.trace,
+    )
 
 
 async def answer_malformed(work: Work, broken: Malformed) -> None:

@@ -118,15 +118,14 @@ def _at(ordered: Sequence[float], share: float) -> float:
 
 
 def receipts_of(payday: Payday, seen: Seen) -> tuple[dict[str, int], dict[str, int]]:
-    """How many receipts of each status and of each code a payday got."""
+    """How many receipts of each status a payday got, and how many lines got each code."""
     statuses: Counter[str] = Counter()
     codes: Counter[str] = Counter()
     for one in payday.submissions:
         line = one.sent.ce_id
-        for receipt in (seen.held.get(line), seen.finals.get(line), seen.seconds.get(line)):
-            if receipt is not None:
-                statuses[receipt.status] += 1
-                codes.update(set(receipt.codes))
+        answers = [said for said in (seen.held.get(line), seen.finals.get(line), seen.seconds.get(line)) if said]
+        statuses.update(receipt.status for receipt in answers)
+        codes.update({code for receipt in answers for code in receipt.codes})
     return dict(statuses.most_common()), dict(codes.most_common())
 
 

@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from deploy.cli.day import DateArgument, FolderOption
 from deploy.cli.output import JsonOption, fail, out, print_document
@@ -46,26 +45,16 @@ def prove(
 
 
 async def _prove(trade_date: DateArgument, with_hash: bool, folder: FolderOption) -> tuple[Proof, StateHash | None]:
-    from deploy.operate.books import open_books
-    from deploy.operate.proof import prove_books
-    from deploy.operate.state_hash import hash_books
+    from deploy.operate.proof import prove as prove_date
     from deploy.operate.target import find_cluster
 
-    day, config = trade_date.date(), find_cluster(folder)
-    async with open_books(config) as books:
-        proof = await prove_books(books, config, day)
-        return proof, await hash_books(books, day) if with_hash else None
+    return await prove_date(find_cluster(folder), trade_date.date(), with_hash=with_hash)
 
 
 def _print(proof: Proof, state: StateHash | None) -> None:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("equation", overflow="fold")
-    for heading in ("left", "right"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
     for one in proof.equations:
-        table.add_row(one.name, str(one.left), str(one.right), "ok" if one.ok else "DIFFERS")
-    out.print(table)
+        sign = "=" if one.ok else "is not"
+        out.print(f"{'ok' if one.ok else 'DIFFERS':9}{one.name}: {one.left} {sign} {one.right}", markup=False)
     if state is not None:
         out.print(f"hash of the books: {state.overall}", markup=False)
     broken = f" ({', '.join(proof.engine_broken)})" if proof.engine_broken else ""

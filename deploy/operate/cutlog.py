@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from deploy.operate.partitions import places_of
 from deploy.operate.target import OperatorError
 from shared.runtime.clients import kafka_reader
 from shared.runtime.records import DAY_CUT, MARKERS, VALUE_CUT, Record, record_of
@@ -83,12 +84,10 @@ class DateReader:
 
     async def read(self, visit: Visit) -> list[DatedLog]:
         """What every partition holds of the date; ``visit`` sees its records (no markers). Raises ``OperatorError``."""
+        places = await places_of(self._config, self._topic)
         consumer = kafka_reader(self._config)
         await consumer.start()
         try:
-            await consumer.topics()
-            partitions = sorted(consumer.partitions_for_topic(self._topic) or ())
-            places = [TopicPartition(self._topic, partition) for partition in partitions]
             consumer.assign(places)
             starts = await self._starts(consumer, places)
             return await self._scan_all(consumer, places, starts, visit)

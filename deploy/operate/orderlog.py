@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 import orjson
-from aiokafka import TopicPartition
 
+from deploy.operate.partitions import places_of
 from shared.events.topics import CUSTODIAN_ORDERS
 from shared.runtime.clients import kafka_reader
 from shared.runtime.settings import Settings
@@ -19,12 +19,10 @@ async def orders_said(config: Settings, day: date) -> dict[str, int]:
 
     An order that was said with different amounts counts with their sum, so that no book can agree with it.
     """
+    places = await places_of(config, CUSTODIAN_ORDERS.name)
     consumer = kafka_reader(config)
     await consumer.start()
     try:
-        await consumer.topics()
-        places = [TopicPartition(CUSTODIAN_ORDERS.name, number)
-                  for number in consumer.partitions_for_topic(CUSTODIAN_ORDERS.name) or ()]  # fmt: skip
         consumer.assign(places)
         ends = await consumer.end_offsets(places)
         await consumer.seek_to_beginning(*places)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import orjson
 
-from deploy.operate import store_holdings
+from deploy.operate import store_flow, store_holdings
 from deploy.operate.books import Books, open_books
 from deploy.operate.equations import Equation, all_ok
 from deploy.operate.flow import prove_flow
 from deploy.operate.holdings import prove_holdings
 from deploy.operate.intake import prove_intake
+from deploy.operate.state_hash import StateHash, hash_books
 from deploy.operate.target import OperatorError
 from shared.runtime.settings import Settings
+
+SETTLE_SECONDS = 30.0
+RETRY_SECONDS = 0.2
 
 
 class NotClosed(OperatorError):
@@ -47,17 +53,31 @@ class Proof:
         }
 
 
-async def prove(config: Settings, day: date) -> Proof:
-    """Prove ``day``. Raises ``NotClosed`` when valuation has not closed it."""
-    async with open_books(config) as books:
-        return await prove_books(books, config, day)
+async def prove(
+    config: Settings, day: date, *, with_hash: bool = False, seconds: float = SETTLE_SECONDS
+) -> tuple[Proof, StateHash | None]:
+    """Prove ``day`` and, if wanted, hash the books up to it. Raises ``NotClosed`` when valuation has not closed it.
+
+    Valuation says a date is closed a moment before its last lane is; that moment is waited for, at most ``seconds``.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        async with open_books(config) as books:
+            if await _is_settled(books, day) or time.monotonic() > deadline:
+                proof = await prove_books(books, config, day)
+                return proof, await hash_books(books, day) if with_hash else None
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _is_settled(books: Books, day: date) -> bool:
+    if await books.valuation.row(store_holdings.ENGINE_PROOF, day) is None:
+        raise NotClosed(f"{day} is not closed: valuation has not said day.closed for it")
+    return not sum([await book.whole(store_flow.LANES_OPEN, day) for book in books.all()])
 
 
 async def prove_books(books: Books, config: Settings, day: date) -> Proof:
-    """Prove ``day`` from databases that are open already."""
+    """Prove a closed ``day`` from databases that are open already."""
     engine = await books.valuation.row(store_holdings.ENGINE_PROOF, day)
-    if engine is None:
-        raise NotClosed(f"{day} is not closed: valuation has not said day.closed for it")
     equations = await prove_intake(books, config, day)
     equations += await prove_flow(books, config, day)
     equations += await prove_holdings(books, day)

@@ -109,6 +109,6 @@ def explode_confirmation(record: Record) -> list[ConfirmationItem]:
         ConfirmationItem(
             record.lane, record.topic, record.partition, record.offset, record.recorded_at, record.trade_date,
             said.order_id, said.order_id, said.status, said.version, said.shares, said.price, said.cents or 0,
-            said.reason, record.key, record.value, [(name, value) for name, value in record.raw_headers],
+            said.reason, record.key, record.original_value, [(name, value) for name, value in record.raw_headers],
         )
     ]  # fmt: skip

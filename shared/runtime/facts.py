@@ -151,7 +151,8 @@ class FactStore:
         headers = [[name, value.decode("latin-1")] for name, value in record.raw_headers]
         await connection.execute(
             INSERT_LETTER, record.topic, record.partition, record.offset, poison.code, poison.detail[:500],
-            record.trade_date, record.recorded_at, record.key, record.value, orjson.dumps(headers).decode(),
+            record.trade_date, record.recorded_at, record.key, record.original_value,
+            orjson.dumps(headers).decode(),
         )  # fmt: skip
         metrics.DEAD_LETTERS.labels(code=poison.code).inc()
 

@@ -39,6 +39,13 @@ class Record:
     trade_date: date = date.min
     landed: tuple[str, int, int] | None = None
     """Topic, partition and offset where a rerouted record first came in."""
+    wire_value: bytes | None = None
+    """The whole envelope of a structured-mode record, which ``value`` holds only the data of."""
+
+    @property
+    def original_value(self) -> bytes | None:
+        """The bytes as they were sent: with ``raw_headers`` they make the same record again."""
+        return self.value if self.wire_value is None else self.wire_value
 
     @property
     def origin(self) -> tuple[str, int, int]:
@@ -130,6 +137,9 @@ def _unfold(record: Record) -> None:
             record.headers[f"ce_{name}"] = envelope[name].encode()
     if isinstance(envelope.get("traceparent"), str):
         record.headers["traceparent"] = envelope["traceparent"].encode()
+    # From here on it is a binary-mode record, also when it is sent on to another lane.
+    record.headers["content-type"] = b"application/json"
+    record.wire_value = record.value
     record.value = orjson.dumps(envelope.get("data"))
 
 

@@ -184,7 +184,7 @@ class Work:
                 record.trade_date,
                 record.recorded_at,
                 record.key,
-                record.value,
+                record.original_value,
                 orjson.dumps(headers).decode(),
                 cents,
             )
@@ -196,7 +196,7 @@ class Work:
             key=record.key,
             ce_type=record.ce_type or "nestwork.dead-letter.v1",
             ce_id=f"{topic}/{partition}/{offset}",
-            value=record.value or b"",
+            value=record.original_value or b"",
             recorded_at=record.recorded_at,
             partition=partition,
             extra=[

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from deploy.demo.judge import dollars
-from deploy.demo.result import DayResult, Result
+from deploy.demo.result import Balances, DayResult, Result
 from shared.events.codes import CODES
 
 Row = tuple[str, ...]
@@ -145,15 +145,14 @@ def orders(result: Result) -> Section:
 def balances(result: Result) -> Section:
     """What people have at each close."""
     valued = [day for day in result.days if day.balances is not None]
-    rows: list[Row] = []
-    for name, tell in (
+    tellers: list[tuple[str, Callable[[Balances], str]]] = [
         ("participants with a balance", lambda found: f"{found.participants:,}"),
         ("all balances", lambda found: dollars(found.total_cents)),
         ("what they cost", lambda found: dollars(found.cost_cents)),
         ("median balance", lambda found: dollars(int(statistics.median(found.cents))) if found.cents else ""),
         ("largest balance", lambda found: dollars(max(found.cents, default=0))),
-    ):
-        rows.append((name, *(tell(day.balances) for day in valued)))
+    ]
+    rows = [(name, *(tell(day.balances) for day in valued if day.balances)) for name, tell in tellers]
     moved = _moved_cents(result)
     note = f"The price move of {result.days[-1].day} alone is worth {dollars(moved)}." if moved is not None else ""
     return Section("Balances", note, ("", *(str(day.day) for day in valued)), rows)

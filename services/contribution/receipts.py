@@ -73,9 +73,15 @@ def say_final(work: Work, item: LineItem, decision: LineDecision) -> None:
     codes += [code(note.code, note.source, note.cents, severity="info") for note in decision.notes]
     codes += [code("MISSPELT_FIELD", message=f"{name} is not a field of this event") for name in item.line.misspelt]
     _say(
-        work, item, decision.status, item.receipt_id, accepted=decision.accepted_cents, rejected=decision.rejected_cents,
-        credited=[{"source": source, "cents": cents} for source, cents in decision.credited], codes=codes,
-    )  # fmt: skip
+        work,
+        item,
+        decision.status,
+        item.receipt_id,
+        accepted=decision.accepted_cents,
+        rejected=decision.rejected_cents,
+        credited=[{"source": source, "cents": cents} for source, cents in decision.credited],
+        codes=codes,
+    )
 
 
 def say_held(work: Work, item: LineItem, name: str) -> None:

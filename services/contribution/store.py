@@ -34,16 +34,16 @@ CROSS JOIN LATERAL (SELECT person FROM participants
                     WHERE participant_id = asked.participant_id AND plan_id = asked.plan_id AND effective_from <= $3
                     ORDER BY version DESC LIMIT 1) AS p"""
 FIND_YEARS = """
-SELECT asked.participant_id, asked.plan_id, asked.year, y.regular_pre_tax, y.regular_roth, y.catch_up, y.relabelled_pre_tax,
-       y.relabelled_roth, y.other_additions, y.compensation, y.match
+SELECT asked.participant_id, asked.plan_id, asked.year, y.regular_pre_tax, y.regular_roth, y.catch_up,
+       y.relabelled_pre_tax, y.relabelled_roth, y.other_additions, y.compensation, y.match
 FROM unnest($1::text[], $2::text[], $3::int[]) AS asked(participant_id, plan_id, year)
 CROSS JOIN LATERAL (SELECT * FROM year_to_date AS one WHERE one.participant_id = asked.participant_id
                       AND one.plan_id = asked.plan_id AND one.year = asked.year OFFSET 0) AS y"""
 SAVE_YEARS = """
 INSERT INTO year_to_date (participant_id, plan_id, year, bucket, lane, regular_pre_tax, regular_roth, catch_up,
                           relabelled_pre_tax, relabelled_roth, other_additions, compensation, match)
-SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::smallint[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[],
-                     $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
+SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::smallint[], $5::int[], $6::bigint[], $7::bigint[],
+                     $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
 ON CONFLICT (participant_id, plan_id, year) DO UPDATE SET
   regular_pre_tax = excluded.regular_pre_tax, regular_roth = excluded.regular_roth, catch_up = excluded.catch_up,
   relabelled_pre_tax = excluded.relabelled_pre_tax, relabelled_roth = excluded.relabelled_roth,
@@ -73,7 +73,8 @@ SELECT_HELD_KEYS = """
 SELECT DISTINCT lane, participant_id, plan_id, year FROM held_lines WHERE lane = ANY($1::int[])"""
 DELETE_HELD = "DELETE FROM held_lines WHERE lane = $1 AND entry = ANY($2::bigint[])"
 ADD_UP_RUNS = """
-INSERT INTO run_parts (trade_date, lane, plan_id, payroll_id, lines, submitted, accepted, rejected, credited, hash_total)
+INSERT INTO run_parts (trade_date, lane, plan_id, payroll_id, lines, submitted, accepted, rejected, credited,
+                       hash_total)
 SELECT trade_date, lane, plan_id, payroll_id, count(*), sum(requested), sum(requested - rejected), sum(rejected),
        sum(-amounts[cardinality(amounts)]),
        sum((('x' || encode(substring(sha256(convert_to(participant_id, 'UTF8')) FOR 4), 'hex'))::bit(32)::bigint
@@ -142,7 +143,15 @@ LANE_OPEN = """
 SELECT coalesce(sum(credited), 0)::bigint FROM run_parts WHERE lane = $1 AND trade_date <= $2
   AND (released_for IS NULL OR released_for > $2)"""
 LANE_HELD = "SELECT count(*) AS lines, coalesce(sum(requested), 0)::bigint AS cents FROM held_lines WHERE lane = $1"
-LANE_PARKED = "SELECT count(*) AS items, coalesce(sum(cents), 0)::bigint AS cents FROM parked WHERE lane = $1 AND freed_for IS NULL"
+LANE_PARKED = """
+SELECT count(*) AS items, coalesce(sum(cents), 0)::bigint AS cents FROM parked WHERE lane = $1 AND freed_for IS NULL"""
+RUN = """
+SELECT plan_id, payroll_id, sum(lines)::bigint AS lines, sum(submitted)::bigint AS submitted_cents,
+       sum(accepted)::bigint AS accepted_cents, sum(rejected)::bigint AS rejected_cents,
+       coalesce(sum(accepted) FILTER (WHERE released_for IS NOT NULL), 0)::bigint AS released_cents
+FROM run_parts WHERE payroll_id = $1 GROUP BY plan_id, payroll_id"""
+RUN_CASH = "SELECT coalesce(sum(cents), 0)::bigint FROM fundings WHERE payroll_id = $1"
+RUN_WAIT = "SELECT code, short_by FROM run_waits WHERE payroll_id = $1"
 PLAN_CASH = """
 SELECT plan_id, sum(unused)::bigint AS cents FROM (
     SELECT plan_id, payroll_id, greatest(sum(cents), 0) AS unused FROM (

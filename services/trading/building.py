@@ -57,8 +57,9 @@ def _packs(day: date, lane: int, rows: list[Any]) -> list[tuple[Any, ...]]:
     for (plan, fund), pack in sorted(legs.items()):
         keys = sorted(pack)
         packs.append(
-            (day, lane, plan, fund, BUY, _wave_0(plan, fund, BUY, day), day, sum(pack.values()), [key[0] for key in keys],
-             [buckets[key[0]] for key in keys], [key[1] for key in keys], [pack[key] for key in keys])
+            (day, lane, plan, fund, BUY, _wave_0(plan, fund, BUY, day), day, sum(pack.values()),
+             [key[0] for key in keys], [buckets[key[0]] for key in keys], [key[1] for key in keys],
+             [pack[key] for key in keys])
         )  # fmt: skip
     return packs
 

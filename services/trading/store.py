@@ -13,8 +13,8 @@ JOURNAL_COLUMNS = [
     "trace", "accounts", "amounts", "sources", "leg_cents", "units", "order_id", "version", "order_date",
 ]  # fmt: skip
 LEG_COLUMNS = [
-    "trade_date", "lane", "plan_id", "fund_id", "side", "order_id", "order_date", "total", "participants", "buckets", "sources",
-    "cents",
+    "trade_date", "lane", "plan_id", "fund_id", "side", "order_id", "order_date", "total", "participants", "buckets",
+    "sources", "cents",
 ]  # fmt: skip
 
 PLANS_TO_PACK = """

@@ -1,4 +1,4 @@
-"""Facts in memory: every worker keeps the plans, funds and limits its lanes decide by, and adds versions as they come."""
+"""Facts in memory: every worker keeps the plans, funds and limits its lanes decide by, and adds new versions."""
 
 from __future__ import annotations
 

@@ -125,6 +125,7 @@ SELECT j.entry, j.plan_id, j.payroll_id, j.participant_id, j.bucket, j.cause, j.
 FROM journal AS j JOIN run_parts AS r USING (trade_date, lane, plan_id, payroll_id)
 WHERE j.trade_date = $1 AND j.lane = $2 AND j.entry > $3 AND j.kind = 'line' AND r.released_for = $4
 ORDER BY j.entry LIMIT $5"""
+FUNDINGS_OF = "SELECT payroll_id, reference, cents FROM fundings WHERE payroll_id = ANY($1::text[])"
 INSERT_FUNDINGS = """
 INSERT INTO fundings (version, payroll_id, plan_id, cents, reference, received_on, trade_date, recorded_at, cause)
 SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::date[], $7::date[],
@@ -226,15 +227,24 @@ async def copy(connection: Connection, table: str, columns: Sequence[str], rows:
         await connection.copy_records_to_table(table, records=rows, columns=columns)
 
 
-async def store_run_facts(connection: Connection, facts: list[FactRecord]) -> None:
-    """Opened, closed, funded and returned runs."""
-    money, controls = [], []
+async def store_run_facts(connection: Connection, facts: list[FactRecord]) -> list[tuple[FactRecord, str]]:
+    """Opened, closed, funded and returned runs. Cash is named by its bank reference: what is said twice counts once."""
+    money, controls, refused = [], [], []
+    known: dict[tuple[str, str, bool], int] = {
+        (row["payroll_id"], row["reference"], row["cents"] < 0): row["cents"]
+        for row in await connection.fetch(FUNDINGS_OF, list({fact.body.payroll_id for fact in facts}))
+    }
     for fact in facts:
         body = fact.body
         if fact.ce_type.endswith((".funded.v1", ".returned.v1")):
-            sign = 1 if fact.ce_type.endswith(".funded.v1") else -1
+            cents = body.cents if fact.ce_type.endswith(".funded.v1") else -body.cents
+            name = (body.payroll_id, body.reference, cents < 0)
+            if name in known:
+                refused += [(fact, "IDEMPOTENCY_MISMATCH")] if known[name] != cents else []
+                continue
+            known[name] = cents
             money.append(
-                (fact.version, body.payroll_id, body.plan_id, sign * body.cents, body.reference, body.received_on,
+                (fact.version, body.payroll_id, body.plan_id, cents, body.reference, body.received_on,
                  fact.received_for, fact.recorded_at, fact.cause)
             )  # fmt: skip
         else:
@@ -246,6 +256,7 @@ async def store_run_facts(connection: Connection, facts: list[FactRecord]) -> No
         await connection.execute(INSERT_FUNDINGS, *map(list, zip(*money, strict=True)))
     if controls:
         await connection.execute(INSERT_CONTROLS, *map(list, zip(*controls, strict=True)))
+    return refused
 
 
 def plan_lane(plan_id: str, partitions: int) -> int:

@@ -9,8 +9,9 @@ import msgspec
 
 from shared.events.custodian import Confirmation
 from shared.events.packed import InstructedBatch
+from shared.runtime.errors import PoisonMessage
 from shared.runtime.facts import parse_body
-from shared.runtime.records import Record, dated
+from shared.runtime.records import Record, dated, present, who_sent
 
 _decode = msgspec.json.Decoder(InstructedBatch).decode
 
@@ -57,13 +58,13 @@ class ConfirmationItem(msgspec.Struct, gc=False):
     reason: str | None
     raw_key: bytes | None
     raw_value: bytes | None
-    raw_headers: list[tuple[str, bytes]]
+    raw_headers: list[tuple[str, bytes | None]]
 
     def as_record(self) -> Record:
         """The record it came in."""
         return Record(
             self.lane, self.topic, self.partition, self.offset, self.recorded_at, self.raw_key, self.raw_value,
-            dict(self.raw_headers), self.raw_headers, self.trade_date,
+            present(self.raw_headers), self.raw_headers, self.trade_date,
         )  # fmt: skip
 
 
@@ -103,8 +104,11 @@ def explode_instructed(record: Record) -> list[InstructedLine]:
 
 def explode_confirmation(record: Record) -> list[ConfirmationItem]:
     """The confirmation of a record. Raises ``PoisonMessage`` when its shape is wrong."""
+    key, _, _ = who_sent(record)
     said = parse_body(Confirmation, record)
     assert isinstance(said, Confirmation)
+    if key != said.order_id:
+        raise PoisonMessage("KEY_MISMATCH", "the record's key is not its order_id")
     return [
         ConfirmationItem(
             record.lane, record.topic, record.partition, record.offset, record.recorded_at, record.trade_date,

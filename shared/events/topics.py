@@ -23,6 +23,12 @@ KEPT_FOR_EVER = {
     "message.timestamp.type": "LogAppendTime",
 }
 
+WRAPPED_BYTES_MAX = 2 * RECORD_BYTES_MAX
+WRAPPED = KEPT_FOR_EVER | {
+    # A record of the full size must still fit when it is carried on with a few headers more.
+    "max.message.bytes": str(WRAPPED_BYTES_MAX),
+}
+
 DEAD_LETTER_SUFFIX = ".dlq"
 
 
@@ -105,11 +111,11 @@ VALUATION_DAYS = Topic(
 )  # fmt: skip
 CONTRIBUTIONS_REROUTED = Topic(
     "contributions.rerouted.v1", "internal", True, "participant_id", (CONTRIBUTION,), (CONTRIBUTION,),
-    "Payroll lines and census that came by the wrong partition, on their way to the right lane.",
+    "Payroll lines and census that came by the wrong partition, on their way to the right lane.", WRAPPED,
 )  # fmt: skip
 REQUESTS_REROUTED = Topic(
     "requests.rerouted.v1", "internal", True, "participant_id", (ALLOCATION,), (ALLOCATION,),
-    "Participant requests that came by the wrong partition, on their way to the right lane.",
+    "Participant requests that came by the wrong partition, on their way to the right lane.", WRAPPED,
 )  # fmt: skip
 CONTRIBUTIONS_RELEASED = Topic(
     "contributions.released.v1", "internal", True, "none: the lane's own partition", (CONTRIBUTION,), (ALLOCATION,),
@@ -138,7 +144,7 @@ def _dead_letters_of(topic: Topic) -> Topic:
     summary = (
         f"Records of {topic.name} that broke the contract: original bytes and headers, reason, service, failed_at."
     )
-    return Topic(name, "dead_letters", topic.partitioned, key, topic.readers, ("operators",), summary)
+    return Topic(name, "dead_letters", topic.partitioned, key, topic.readers, ("operators",), summary, WRAPPED)
 
 
 DEAD_LETTER_TOPICS = tuple(_dead_letters_of(topic) for topic in PUBLIC_TOPICS)

@@ -160,7 +160,10 @@ class Beats:
                 recorded_at=letter["recorded_at"],
                 partition=0,
                 extra=[
-                    *((f"original_{name}", text.encode("latin-1")) for name, text in orjson.loads(letter["headers"])),
+                    *(
+                        (f"original_{name}", None if text is None else text.encode("latin-1"))
+                        for name, text in orjson.loads(letter["headers"])
+                    ),
                     ("reason", letter["code"].encode()),
                     ("detail", letter["detail"].encode()),
                     ("service", self.service.name.encode()),

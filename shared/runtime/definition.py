@@ -69,8 +69,9 @@ class FactTopic:
     """A code when the fact contradicts the stored one of its key (``None`` when it is the first)."""
     validate: Callable[[Any], None] | None = None
     """Raises ``ValueError`` for a body that has the right shape and makes no sense; it is dead-lettered."""
-    store: Callable[[Connection, list[FactRecord]], Awaitable[None]] | None = None
-    """Writes to the service's own tables; without it the fact goes to ``facts`` and the lanes' cache."""
+    store: Callable[[Connection, list[FactRecord]], Awaitable[list[tuple[FactRecord, str]] | None]] | None = None
+    """Writes to the service's own tables; without it the fact goes to ``facts`` and the lanes' cache. Returns those that
+    contradict what is stored, with a code."""
     build: Callable[[dict[str, Any]], Any] = lambda body: body
     """The object that rules see, made from the stored body once."""
     gates_money: bool = True

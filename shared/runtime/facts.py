@@ -17,7 +17,16 @@ from shared.runtime.errors import Fenced, PoisonMessage
 from shared.runtime.factcache import FactProgress
 from shared.runtime.logs import get_logger
 from shared.runtime.outbox import milliseconds
-from shared.runtime.records import DAY_CUT, MARKERS, VALUE_CUT, Record, unknown_type_code
+from shared.runtime.records import (
+    DAY_CUT,
+    MARKERS,
+    VALUE_CUT,
+    Record,
+    headers_as_json,
+    short_detail,
+    unknown_type_code,
+    who_sent,
+)
 from shared.runtime.signing import SIGNATURE_HEADER, is_signed
 from shared.values.trading_days import GENESIS, day_after, next_trading_day, trade_date_of_stamp
 
@@ -82,7 +91,7 @@ class FactStore:
                 return int(row["next_offset"])
             progress = FactProgress(*list(row)[2:7])
             facts = await self._sort_out(connection, progress, fresh)
-            await self._keep(connection, progress, facts)
+            await self._keep(connection, facts, {record.offset: record for record in fresh})
             next_offset = fresh[-1].offset + 1
             recorded_at = max(row["recorded_at"].replace(tzinfo=fresh[-1].recorded_at.tzinfo), fresh[-1].recorded_at)
             await connection.execute(
@@ -135,38 +144,42 @@ class FactStore:
         if model is None:
             code = unknown_type_code(record.ce_type, list(self.fact.models))
             raise PoisonMessage(code, record.ce_type or "no ce_type header")
+        key, ce_id, ce_source = who_sent(record)
         body = parse_body(model, record)
         if self.fact.validate is not None:
             try:
                 self.fact.validate(body)
             except ValueError as senseless:
                 raise PoisonMessage("WRONG_SHAPE", str(senseless)) from None
-        cause = "/".join(record.headers.get(name, b"").decode("utf-8", "replace") for name in ("ce_source", "ce_id"))
+        if key != self.fact.key(body):
+            raise PoisonMessage("KEY_MISMATCH", f"this record is keyed {self.fact.topic.key}")
         return FactRecord(
-            self.name, record.offset, self.fact.key(body), record.ce_type, cause, record.trade_date,
+            self.name, record.offset, key, record.ce_type, f"{ce_source}/{ce_id}", record.trade_date,
             record.recorded_at, body, version,
         )  # fmt: skip
 
     async def _dead_letter(self, connection: Connection, record: Record, poison: PoisonMessage) -> None:
-        headers = [[name, value.decode("latin-1")] for name, value in record.raw_headers]
         await connection.execute(
-            INSERT_LETTER, record.topic, record.partition, record.offset, poison.code, poison.detail[:500],
-            record.trade_date, record.recorded_at, record.key, record.original_value,
-            orjson.dumps(headers).decode(),
+            INSERT_LETTER, record.topic, record.partition, record.offset, poison.code, short_detail(poison.detail),
+            record.trade_date, record.recorded_at, record.key, record.original_value, headers_as_json(record),
         )  # fmt: skip
         metrics.DEAD_LETTERS.labels(code=poison.code).inc()
 
-    async def _keep(self, connection: Connection, progress: FactProgress, facts: list[FactRecord]) -> None:
+    async def _keep(self, connection: Connection, facts: list[FactRecord], records: dict[int, Record]) -> None:
+        """Store what is new; a fact that contradicts the first one of its key is a dead letter."""
         if not facts:
             return
-        if self.fact.store is not None:
-            await self.fact.store(connection, facts)
-            return
+        store = self.fact.store or self._store_generic
+        for fact, code in await store(connection, facts) or ():
+            log.error("fact_refused", topic=self.name, key=fact.key, code=code)
+            await self._dead_letter(connection, records[fact.offset], PoisonMessage(code, fact.key))
+
+    async def _store_generic(self, connection: Connection, facts: list[FactRecord]) -> list[tuple[FactRecord, str]]:
         newest = {
             row["key"]: orjson.loads(row["body"])
             for row in await connection.fetch(SELECT_NEWEST, self.name, [fact.key for fact in facts])
         }
-        rows = []
+        rows, refused = [], []
         for fact in facts:
             body = fact.body.model_dump(mode="json")
             known = newest.get(fact.key)
@@ -174,8 +187,7 @@ class FactStore:
                 continue
             refusal = self.fact.check(known, fact.body) if self.fact.check else None
             if refusal is not None:
-                log.error("fact_refused", topic=self.name, key=fact.key, code=refusal)
-                metrics.DEAD_LETTERS.labels(code=refusal).inc()
+                refused.append((fact, refusal))
                 continue
             effective = fact.received_for if known is None else day_after(fact.received_for)
             newest[fact.key] = body
@@ -185,6 +197,7 @@ class FactStore:
             )  # fmt: skip
         if rows:
             await connection.execute(INSERT_FACTS, *map(list, zip(*rows, strict=True)))
+        return refused
 
 
 def scale_is_kept(known: dict[str, Any] | None, fund: Any) -> str | None:

@@ -35,7 +35,7 @@ class Message(msgspec.Struct, array_like=True, gc=False):
     time_ms: int
     value: bytes
     trace: str | None = None
-    extra: list[tuple[str, bytes]] | None = None
+    extra: list[tuple[str, bytes | None]] | None = None
 
 
 class OutboxRow(NamedTuple):
@@ -96,13 +96,18 @@ def pack(
     return rows, next_seq
 
 
-def unpack(row: OutboxRow, names: StreamNames) -> list[tuple[bytes | None, bytes, int, list[tuple[str, bytes]]]]:
+Published = tuple[bytes | None, bytes, int, list[tuple[str, bytes | None]]]
+"""Key, value, time in milliseconds, headers."""
+
+
+def unpack(row: OutboxRow, names: StreamNames) -> list[Published]:
     """The row's records as (key, value, time_ms, headers), the same bytes at every publication."""
     stream = names.stream(row.lane, row.topic, row.partition).encode()
     epoch = str(row.epoch).encode()
     records = []
     for number, message in enumerate(_decode(row.payload), row.seq):
-        headers = event_headers(message.ce_id, names.ce_source, message.ce_type, message.time_ms, message.trace)
+        headers: list[tuple[str, bytes | None]] = []
+        headers += event_headers(message.ce_id, names.ce_source, message.ce_type, message.time_ms, message.trace)
         headers += [("stream", stream), ("epoch", epoch), ("seq", b"%d" % number)]
         if message.extra:
             headers += message.extra

@@ -15,7 +15,8 @@ from shared.runtime.definition import Kind, Service
 from shared.runtime.lanes import Lane
 from shared.runtime.logs import get_logger
 from shared.runtime.poll import OUR_FAULT
-from shared.runtime.work import DETAIL_CHARACTERS_MAX, Task, Work
+from shared.runtime.records import short_detail
+from shared.runtime.work import Task, Work
 
 log = get_logger(__name__)
 UNPARK = "unpark"
@@ -67,7 +68,7 @@ async def _apply(work: Work, lane: Lane, key: str, rows: list[Any]) -> bool:
     except OUR_FAULT as failure:
         work.restore(mark)
         log.error("participant_stays_parked", lane=lane.number, error=repr(failure), exc_info=failure)
-        detail = repr(failure).replace("\x00", "")[:DETAIL_CHARACTERS_MAX]
+        detail = short_detail(repr(failure))
         await work.connection.execute(NOTE_FAILURE, lane.number, key, rows[0]["number"], detail)
         return False
     for row, day in zip(rows, dates, strict=True):

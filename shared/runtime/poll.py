@@ -25,8 +25,11 @@ from shared.runtime.records import (
     VALUE_CUT,
     Malformed,
     Record,
+    present,
     record_of,
+    unfolded,
     unknown_type_code,
+    who_sent,
 )
 from shared.runtime.signing import SIGNATURE_HEADER, is_signed
 from shared.runtime.work import ParkedItem, Work
@@ -51,6 +54,10 @@ OUR_FAULT = (
     ValueError, TypeError, AttributeError,
 )  # fmt: skip
 """What one participant's event can raise when we have a bug or it meets a constraint: park him, serve the others."""
+
+
+ANSWERED_CHARACTERS_MAX = 200
+"""An answer repeats at most so much of what a sender wrote: it has to fit in a record."""
 
 
 @dataclass(slots=True)
@@ -280,15 +287,14 @@ class Poll:
     async def _refuse(self, work: Work, source: Input, record: Record, poison: PoisonMessage) -> None:
         """Dead-letter a record; answer it too when it says who sent it."""
         work.dead_letter(record, poison.code, poison.detail)
-        headers = record.headers
-        if source.malformed is None or not record.key:
+        if source.malformed is None:
             return
         try:
-            who = [headers["ce_id"].decode(), headers["ce_source"].decode(), record.key.decode()]
-        except (KeyError, UnicodeDecodeError):
+            key, ce_id, ce_source = who_sent(record)
+        except PoisonMessage:
             return
-        if all(who) and not any("\x00" in text for text in who):
-            await source.malformed(work, Malformed(record, poison.code, poison.detail, *who))
+        detail = poison.detail[:ANSWERED_CHARACTERS_MAX]
+        await source.malformed(work, Malformed(record, poison.code, detail, ce_id, ce_source, key))
 
     def _forward_strays(self, work: Work, batch: list[tuple[Kind, Record]]) -> list[tuple[Kind, Record]]:
         """Send records that came by the wrong partition to their lane; the others stay."""
@@ -323,7 +329,7 @@ class Poll:
             try:
                 items = kind.explode(record)
             except PoisonMessage as poison:
-                if source.internal:
+                if source.internal and record.landed is None:
                     raise LogLoss(f"{record.topic}/{record.partition}@{record.offset}: {poison}") from poison
                 await self._refuse(work, source, record, poison)
                 continue
@@ -399,23 +405,27 @@ def _park(work: Work, kind: Kind, item: Any, code: str, detail: str) -> None:
 
 
 Landed = tuple[str, int, int, datetime, date]
-_decode_frozen = msgspec.msgpack.Decoder(tuple[Landed, bytes | None, bytes | None, list[tuple[str, str]]]).decode
+_decode_frozen = msgspec.msgpack.Decoder(
+    tuple[Landed, bytes | None, bytes | None, list[tuple[str, bytes | None]]]
+).decode
 
 
 def freeze(record: Record) -> bytes:
     """A record as bytes, with where it landed and the date that place gave it."""
-    headers = [(name, value.decode("latin-1")) for name, value in record.headers.items()]
     landed = (record.topic, record.partition, record.offset, record.recorded_at, record.trade_date)
-    return msgspec.msgpack.encode((landed, record.key, record.value, headers))
+    return msgspec.msgpack.encode((landed, record.key, record.original_value, record.raw_headers))
 
 
 def thaw(carrier: Record) -> Record:
     """The record that ``freeze`` wrote, now in the lane of its participant, counted under the carrying topic."""
-    landed, key, value, headers = _decode_frozen(carrier.value or b"")
-    raw = [(name, text.encode("latin-1")) for name, text in headers]
+    landed, key, value, raw = _decode_frozen(carrier.value or b"")
     topic, partition, offset, recorded_at, trade_date = landed
     sequence = {name: carrier.headers[name] for name in ("stream", "epoch", "seq")}
-    return Record(
-        carrier.lane, carrier.topic, carrier.partition, carrier.offset, recorded_at, key, value,
-        dict(raw) | sequence, raw, trade_date, (topic, partition, offset),
+    record = unfolded(
+        Record(
+            carrier.lane, carrier.topic, carrier.partition, carrier.offset, recorded_at, key, value,
+            present(raw), raw, trade_date, (topic, partition, offset),
+        )
     )  # fmt: skip
+    record.headers |= sequence
+    return record

@@ -20,6 +20,10 @@ LANE_CLOSED = "nestwork.lane.closed.v1"
 MARKERS = frozenset({DAY_CUT, VALUE_CUT, LANE_CLOSED})
 
 KEY_BYTES_MAX = 128
+NAME_BYTES_MAX = 1_024
+"""An id or source beyond this is not readable: an answer that repeats it has to fit in a record."""
+TRACE_BYTES_MAX = 128
+DETAIL_CHARACTERS_MAX = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -35,7 +39,7 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: dict[str, bytes]
-    raw_headers: Sequence[tuple[str, bytes]]
+    raw_headers: Sequence[tuple[str, bytes | None]]
     trade_date: date = date.min
     landed: tuple[str, int, int] | None = None
     """Topic, partition and offset where a rerouted record first came in."""
@@ -58,9 +62,12 @@ class Record:
         return self.headers.get("ce_type", b"").decode("ascii", "replace")
 
     def trace(self) -> str | None:
-        """The W3C ``traceparent`` that came with the record."""
+        """The W3C ``traceparent`` that came with the record; what can't be one is dropped, the money is not."""
         value = self.headers.get("traceparent")
-        return value.decode("ascii", "replace") if value else None
+        if not value or len(value) > TRACE_BYTES_MAX or not value.isascii():
+            return None
+        text = value.decode("ascii")
+        return text if text.isprintable() else None
 
 
 class PublicRecord(msgspec.Struct, gc=False):
@@ -108,19 +115,29 @@ def instant_of(timestamp_ms: int) -> datetime:
 
 def record_of(lane: int, fetched: Any) -> Record:
     """Wrap an aiokafka record; structured-mode CloudEvents are unfolded into binary mode."""
-    headers = dict(fetched.headers)
-    record = Record(
-        lane,
-        fetched.topic,
-        fetched.partition,
-        fetched.offset,
-        instant_of(fetched.timestamp),
-        fetched.key,
-        fetched.value,
-        headers,
-        fetched.headers,
+    return unfolded(
+        Record(
+            lane,
+            fetched.topic,
+            fetched.partition,
+            fetched.offset,
+            instant_of(fetched.timestamp),
+            fetched.key,
+            fetched.value,
+            present(fetched.headers),
+            fetched.headers,
+        )
     )
-    if headers.get("content-type", b"").startswith(b"application/cloudevents+json"):
+
+
+def present(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, bytes]:
+    """The headers that have a value (Kafka allows one without); the last of a name counts."""
+    return {name: value for name, value in headers if value is not None}
+
+
+def unfolded(record: Record) -> Record:
+    """The record itself, in binary mode whatever it came in."""
+    if record.headers.get("content-type", b"").startswith(b"application/cloudevents+json"):
         _unfold(record)
     return record
 
@@ -146,13 +163,7 @@ def _unfold(record: Record) -> None:
 def public_record(record: Record) -> list[PublicRecord]:
     """The one item of a public record. Raises ``PoisonMessage`` when it breaks the contract."""
     headers = record.headers
-    try:
-        ce_id, ce_source = headers["ce_id"].decode(), headers["ce_source"].decode()
-        key = (record.key or b"").decode()
-    except (KeyError, UnicodeDecodeError) as missing:
-        raise PoisonMessage("MISSING_HEADERS", f"{missing}") from None
-    if not key or not ce_id or not ce_source:
-        raise PoisonMessage("MISSING_HEADERS", "a record needs a key, ce_id and ce_source")
+    key, ce_id, ce_source = who_sent(record)
     if len(record.key or b"") > KEY_BYTES_MAX:
         raise PoisonMessage("PARTICIPANT_KEY_TOO_LONG", f"a key has at most {KEY_BYTES_MAX} bytes")
     try:
@@ -161,8 +172,12 @@ def public_record(record: Record) -> list[PublicRecord]:
         raise PoisonMessage("NOT_JSON", str(broken)) from None
     if not isinstance(body, dict):
         raise PoisonMessage("WRONG_SHAPE", "the value must be a JSON object")
-    if "\x00" in key or b"\\u0000" in (record.value or b""):
+    if b"\\u0000" in (record.value or b""):
         raise PoisonMessage("WRONG_SHAPE", "text must not contain NUL characters")
+    try:
+        hashed = body_hash(body)
+    except RecursionError:
+        raise PoisonMessage("WRONG_SHAPE", "the body is nested too deep") from None
     return [
         PublicRecord(
             record.lane,
@@ -175,11 +190,38 @@ def public_record(record: Record) -> list[PublicRecord]:
             ce_source,
             headers["ce_type"].decode(),
             identity_of(key, ce_source, ce_id),
-            body_hash(body),
+            hashed,
             body,
             record.trace(),
         )
     ]
+
+
+def who_sent(record: Record) -> tuple[str, str, str]:
+    """Key, ``ce_id`` and ``ce_source`` as text. Raises ``PoisonMessage`` when one is missing or can't be read."""
+    named = {"key": record.key, "ce_id": record.headers.get("ce_id"), "ce_source": record.headers.get("ce_source")}
+    found = []
+    for name, value in named.items():
+        if not value:
+            raise PoisonMessage("MISSING_HEADERS", f"a record needs {name}")
+        if b"\x00" in value or (name != "key" and len(value) > NAME_BYTES_MAX):
+            raise PoisonMessage("WRONG_SHAPE", f"{name} is longer than {NAME_BYTES_MAX} bytes or holds a NUL")
+        try:
+            found.append(value.decode())
+        except UnicodeDecodeError:
+            raise PoisonMessage("MISSING_HEADERS", f"{name} is not UTF-8") from None
+    return found[0], found[1], found[2]
+
+
+def headers_as_json(record: Record) -> str:
+    """All headers as they came, as JSON pairs; their bytes as Latin-1, which loses none."""
+    pairs = [[name, None if value is None else value.decode("latin-1")] for name, value in record.raw_headers]
+    return orjson.dumps(pairs).decode()
+
+
+def short_detail(detail: str) -> str:
+    """What a dead letter says beside its code: a line that a text column can hold."""
+    return detail.replace("\x00", "")[:DETAIL_CHARACTERS_MAX]
 
 
 def dated(record: Record, text: str) -> date:

@@ -17,7 +17,7 @@ from shared.runtime.factcache import FactCache
 from shared.runtime.guards import Guards
 from shared.runtime.lanes import Lane
 from shared.runtime.outbox import Message, OutboxRow, append, milliseconds, pack
-from shared.runtime.records import Record
+from shared.runtime.records import Record, headers_as_json, short_detail
 
 INSERT_TASKS = """
 INSERT INTO tasks (lane, cycle, trade_date, kind, body, recorded_at)
@@ -38,13 +38,14 @@ INSERT_DEAD_LETTERS = """
 INSERT INTO dead_letters (lane, topic, partition, record_offset, code, detail, trade_date, recorded_at, key, value,
                           headers, cents)
 SELECT * FROM unnest($1::int[], $2::text[], $3::int[], $4::bigint[], $5::text[], $6::text[], $7::date[],
-                     $8::timestamptz[], $9::bytea[], $10::bytea[], $11::jsonb[], $12::bigint[])
+                     $8::timestamptz[], $9::bytea[], $10::bytea[], $11::json[], $12::bigint[])
 ON CONFLICT (topic, partition, record_offset) DO NOTHING"""
 PARKED_COLUMNS = [
     "lane", "key", "number", "topic", "record_offset", "trade_date", "recorded_at", "code", "detail", "cents", "item",
 ]  # fmt: skip
 NOTIFY = "SELECT pg_notify('nestwork', '')"
-DETAIL_CHARACTERS_MAX = 500
+CE_TYPE_CHARACTERS_MAX = 128
+DEAD_LETTER = "nestwork.dead-letter.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ class Work:
         recorded_at: datetime,
         partition: int | None = None,
         trace: str | None = None,
-        extra: list[tuple[str, bytes]] | None = None,
+        extra: list[tuple[str, bytes | None]] | None = None,
     ) -> None:
         """Say something on ``topic``, in the lane's own partition unless another is given."""
         place = (lane, topic, lane if partition is None else partition)
@@ -170,8 +171,7 @@ class Work:
 
     def dead_letter(self, record: Record, code: str, detail: str, cents: int = 0) -> None:
         """Keep a record that broke the contract, in the table and on its ``.dlq`` topic."""
-        headers = [[name, value.decode("latin-1")] for name, value in record.raw_headers]
-        detail = detail.replace("\x00", "")[:DETAIL_CHARACTERS_MAX]
+        detail = short_detail(detail)
         topic, partition, offset = record.origin
         self.letters.append(
             DeadLetter(
@@ -185,7 +185,7 @@ class Work:
                 record.recorded_at,
                 record.key,
                 record.original_value,
-                orjson.dumps(headers).decode(),
+                headers_as_json(record),
                 cents,
             )
         )
@@ -194,7 +194,7 @@ class Work:
             record.lane,
             f"{topic}.dlq",
             key=record.key,
-            ce_type=record.ce_type or "nestwork.dead-letter.v1",
+            ce_type=record.ce_type[:CE_TYPE_CHARACTERS_MAX] or DEAD_LETTER,
             ce_id=f"{topic}/{partition}/{offset}",
             value=record.original_value or b"",
             recorded_at=record.recorded_at,

@@ -163,7 +163,7 @@ CREATE TABLE dead_letters (
     recorded_at timestamptz NOT NULL,
     key         bytea,
     value       bytea,
-    headers     jsonb       NOT NULL,
+    headers     json        NOT NULL,
     cents       bigint      NOT NULL DEFAULT 0,
     published   boolean     NOT NULL DEFAULT false,
     replayed_at timestamptz,
@@ -171,6 +171,7 @@ CREATE TABLE dead_letters (
 );
 CREATE UNIQUE INDEX dead_letters_by_record ON dead_letters (topic, partition, record_offset);
 COMMENT ON TABLE dead_letters IS 'The copy that lasts of every record that broke the contract; the .dlq topic is transport.';
+COMMENT ON COLUMN dead_letters.headers IS 'Names and Latin-1 bytes. Not jsonb: that refuses a NUL, which a binary header may hold.';
 
 CREATE TABLE parked (
     lane        integer     NOT NULL,

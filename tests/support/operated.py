@@ -24,22 +24,32 @@ participants:
 days:
   - date: 2026-11-20
     events:
-      - {contribution: c1, participant: P1, payroll: R1, pay_date: 2026-11-20, compensation: "4230.77", amounts: {pre_tax: "169.23", match: "84.61"}}
-      - {contribution: c2, participant: P2, payroll: R1, pay_date: 2026-11-20, compensation: "5000.00", amounts: {pre_tax: "500.01", roth: "0.07"}}
-      - {contribution: c3, participant: P3, payroll: R1, pay_date: 2026-11-20, compensation: "3000.00", amounts: {roth: "99.99", after_tax: "10.00"}}
+      - {contribution: c1, participant: P1, payroll: R1, pay_date: 2026-11-20, compensation: "4230.77",
+         amounts: {pre_tax: "169.23", match: "84.61"}}
+      - {contribution: c2, participant: P2, payroll: R1, pay_date: 2026-11-20, compensation: "5000.00",
+         amounts: {pre_tax: "500.01", roth: "0.07"}}
+      - {contribution: c3, participant: P3, payroll: R1, pay_date: 2026-11-20, compensation: "3000.00",
+         amounts: {roth: "99.99", after_tax: "10.00"}}
       - {resend: c1}
       - {resend_changed: c2, amounts: {pre_tax: "1.00"}}
       - {funding: R1}
-      - {contribution: d1, participant: Q1, payroll: S1, pay_date: 2026-11-20, compensation: "3000.00", amounts: {pre_tax: "77.77"}}
-      - {contribution: d2, participant: Q2, payroll: S1, pay_date: 2026-11-20, compensation: "3000.00", amounts: {pre_tax: "33.33"}}
+      - {contribution: d1, participant: Q1, payroll: S1, pay_date: 2026-11-20, compensation: "3000.00",
+         amounts: {pre_tax: "77.77"}}
+      - {contribution: d2, participant: Q2, payroll: S1, pay_date: 2026-11-20, compensation: "3000.00",
+         amounts: {pre_tax: "33.33"}}
     prices: {F1: "23.47", F2: "13.33"}
-    custodian: {orders: [{fund: F1, plan: ACME, side: buy, action: misprice}, {fund: F2, plan: BETA, side: buy, action: reject}]}
+    custodian:
+      orders:
+        - {fund: F1, plan: ACME, side: buy, action: misprice}
+        - {fund: F2, plan: BETA, side: buy, action: reject}
     expect: {proof: ok}
   - date: 2026-11-23
     events:
       - {election: P1, funds: {F2: "100"}}
-      - {contribution: c4, participant: P1, payroll: R2, pay_date: 2026-11-23, compensation: "4230.77", amounts: {pre_tax: "169.23"}}
-      - {contribution: c5, participant: P2, payroll: R2, pay_date: 2026-11-23, compensation: "5000.00", amounts: {pre_tax: "123.45"}}
+      - {contribution: c4, participant: P1, payroll: R2, pay_date: 2026-11-23, compensation: "4230.77",
+         amounts: {pre_tax: "169.23"}}
+      - {contribution: c5, participant: P2, payroll: R2, pay_date: 2026-11-23, compensation: "5000.00",
+         amounts: {pre_tax: "123.45"}}
       - {funding: R2}
     prices: {F1: "23.90", F2: "13.01"}
     custodian: {orders: [{fund: F2, plan: ACME, side: buy, action: late}]}

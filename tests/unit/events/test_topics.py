@@ -38,7 +38,6 @@ NOT_CUT = {
     "participant.receipts.v1",
     "custodian.orders.v1",
     "valuation.days.v1",
-    "day.commands.v1",
 }
 
 

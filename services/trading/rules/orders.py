@@ -30,8 +30,11 @@ NEXT: dict[tuple[str, str], str] = {
 
 
 def order_id_of(plan_id: str, fund_id: str, side: str, unit: str, trade_date: date, wave: int) -> str:
-    """The order's name, the same in every replay: its key when that fits an id and reads in one way only."""
+    """The order's name, the same in every replay: its key when that fits an id and reads in one way only.
+
+    A colon in the fund is harmless: it can only stand between the plan and the last three parts.
+    """
     readable = f"{trade_date.isoformat()}:{plan_id}:{fund_id}:{side}:{unit}:{wave}"
-    if len(readable) <= ID_CHARACTERS_MAX and ":" not in plan_id and ":" not in fund_id:
+    if len(readable) <= ID_CHARACTERS_MAX and ":" not in plan_id:
         return readable
     return f"{trade_date.isoformat()}:{derived_id('order', plan_id, fund_id, side, unit, str(wave))}"

@@ -107,6 +107,11 @@ def test_only_a_calendar_date_with_dashes_is_a_pay_date(text: object) -> None:
     assert "pay_date" in str(complaint_about(BODY | {"pay_date": text}))
 
 
+@pytest.mark.parametrize("text", ["1900-01-01", "2200-12-31"])
+def test_the_edges_of_the_era_are_pay_dates(text: str) -> None:
+    assert read_line(BODY | {"pay_date": text}).pay_date == date.fromisoformat(text)
+
+
 def test_a_pay_date_is_read_alike_when_it_comes_again() -> None:
     assert [read_line(BODY | {"pay_date": "2024-02-29"}).pay_date for _ in range(2)] == [date(2024, 2, 29)] * 2
 

@@ -37,7 +37,7 @@ CREATE FUNCTION public.sums_to_zero(amounts bigint[]) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
 DECLARE
-    total numeric := 0;
+    total bigint := 0;  -- Half the cost of numeric; a sum beyond its range is an error, so such a row is refused as well.
     amount bigint;
 BEGIN
     FOREACH amount IN ARRAY amounts LOOP
@@ -58,7 +58,7 @@ CREATE TABLE public.dead_letters (
     recorded_at timestamp with time zone NOT NULL,
     key bytea,
     value bytea,
-    headers jsonb NOT NULL,
+    headers json NOT NULL,
     cents bigint DEFAULT 0 NOT NULL,
     published boolean DEFAULT false NOT NULL,
     replayed_at timestamp with time zone,
@@ -66,6 +66,8 @@ CREATE TABLE public.dead_letters (
 );
 
 COMMENT ON TABLE public.dead_letters IS 'The copy that lasts of every record that broke the contract; the .dlq topic is transport.';
+
+COMMENT ON COLUMN public.dead_letters.headers IS 'Names and Latin-1 bytes. Not jsonb: that refuses a NUL, which a binary header may hold.';
 
 ALTER TABLE public.dead_letters ALTER COLUMN dead_letter ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.dead_letters_dead_letter_seq
@@ -714,7 +716,7 @@ CREATE UNIQUE INDEX dead_letters_by_record ON public.dead_letters USING btree (t
 
 CREATE INDEX facts_by_version ON public.facts USING btree (topic, version);
 
-CREATE INDEX fundings_by_payroll ON public.fundings USING btree (payroll_id);
+CREATE UNIQUE INDEX fundings_by_reference ON public.fundings USING btree (payroll_id, reference, ((cents < 0)));
 
 CREATE INDEX run_parts_released ON public.run_parts USING btree (released_for, lane);
 

@@ -37,7 +37,7 @@ CREATE FUNCTION public.sums_to_zero(amounts bigint[]) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
 DECLARE
-    total numeric := 0;
+    total bigint := 0;  -- Half the cost of numeric; a sum beyond its range is an error, so such a row is refused as well.
     amount bigint;
 BEGIN
     FOREACH amount IN ARRAY amounts LOOP
@@ -105,7 +105,7 @@ CREATE TABLE public.dead_letters (
     recorded_at timestamp with time zone NOT NULL,
     key bytea,
     value bytea,
-    headers jsonb NOT NULL,
+    headers json NOT NULL,
     cents bigint DEFAULT 0 NOT NULL,
     published boolean DEFAULT false NOT NULL,
     replayed_at timestamp with time zone,
@@ -113,6 +113,8 @@ CREATE TABLE public.dead_letters (
 );
 
 COMMENT ON TABLE public.dead_letters IS 'The copy that lasts of every record that broke the contract; the .dlq topic is transport.';
+
+COMMENT ON COLUMN public.dead_letters.headers IS 'Names and Latin-1 bytes. Not jsonb: that refuses a NUL, which a binary header may hold.';
 
 ALTER TABLE public.dead_letters ALTER COLUMN dead_letter ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.dead_letters_dead_letter_seq
@@ -318,6 +320,11 @@ CREATE TABLE public.journal (
     CONSTRAINT journal_units_check CHECK (((units IS NULL) OR public.sums_to_zero(units)))
 )
 PARTITION BY RANGE (trade_date);
+ALTER TABLE ONLY public.journal ALTER COLUMN accounts SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal ALTER COLUMN amounts SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal ALTER COLUMN sources SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal ALTER COLUMN participants SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal ALTER COLUMN units SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE public.journal IS 'kind fill: the legs of one order in one lane; amounts are cents of cost, units the fund''s smallest shares.';
 
@@ -349,6 +356,11 @@ CREATE TABLE public.journal_before (
     CONSTRAINT journal_check CHECK ((cardinality(accounts) = cardinality(amounts))),
     CONSTRAINT journal_units_check CHECK (((units IS NULL) OR public.sums_to_zero(units)))
 );
+ALTER TABLE ONLY public.journal_before ALTER COLUMN accounts SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal_before ALTER COLUMN amounts SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal_before ALTER COLUMN sources SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal_before ALTER COLUMN participants SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal_before ALTER COLUMN units SET STORAGE EXTERNAL;
 
 CREATE TABLE public.journal_later (
     trade_date date CONSTRAINT journal_trade_date_not_null NOT NULL,
@@ -378,6 +390,11 @@ CREATE TABLE public.journal_later (
     CONSTRAINT journal_check CHECK ((cardinality(accounts) = cardinality(amounts))),
     CONSTRAINT journal_units_check CHECK (((units IS NULL) OR public.sums_to_zero(units)))
 );
+ALTER TABLE ONLY public.journal_later ALTER COLUMN accounts SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal_later ALTER COLUMN amounts SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal_later ALTER COLUMN sources SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal_later ALTER COLUMN participants SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal_later ALTER COLUMN units SET STORAGE EXTERNAL;
 
 CREATE TABLE public.lane_days (
     lane integer NOT NULL,

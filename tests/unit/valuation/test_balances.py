@@ -35,7 +35,8 @@ def test_each_fund_has_its_own_scale_and_price() -> None:
 
 def test_a_price_finer_than_any_other_stays_exact() -> None:
     fine = Rates({"F1": Price.parse("0.00000000000000000001"), "F2": Price.parse("1")}, {"F1": 6, "F2": 3})
-    assert fine.balance({"roth/F1": [5 * 10**23, 0], "roth/F2": [1_000, 0]}) == 101
+    balance = fine.balance({"roth/F1": [5 * 10**23, 0], "roth/F2": [1_000, 0]})
+    assert (balance, type(balance)) == (101, int)
 
 
 def test_a_balance_with_an_unpriced_position_is_not_shown() -> None:

@@ -72,7 +72,7 @@ def _cards(result: Result) -> str:
         (dollars(sum(day.credited_cents for day in result.days)), "credited to participants"),
         (f"{filled:,}", "orders filled"),
         (dollars(last.total_cents) if last else "none", "in balances at the last close"),
-        (f"{sum(len(day.proof) for day in result.days)}", "equations that hold"),
+        (f"{sum(bool(one['ok']) for day in result.days for one in day.proof.values())}", "equations that hold"),
         (f"{result.seconds.get('whole run', 0):.0f} s", "from nothing to here, and down again"),
     ]
     return f"<div class=cards>{''.join(f'<div class=card><b>{a}</b><span>{b}</span></div>' for a, b in cards)}</div>"

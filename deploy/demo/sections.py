@@ -110,8 +110,8 @@ def kinds(result: Result) -> Section:
             verdicts += [False] * len(kind.examples)
     share = f"{result.options.fault_rate * 100:g} %"
     note = f"{share} of the lines are spoilt in each of twelve ways; each must get exactly the answer named here."
-    headings = ("date", "kind of line", "what must come of it", "sent", "as it must be")
-    return Section("Every line got what it must", note, headings, rows, verdicts, text_columns=3)
+    headings = ("date", "kind of line", "must be", "sent", "is so")
+    return Section("Each kind of line, and what must come of it", note, headings, rows, verdicts, text_columns=3)
 
 
 def orders(result: Result) -> Section:
@@ -152,7 +152,7 @@ def balances(result: Result) -> Section:
         ("median balance", lambda found: dollars(int(statistics.median(found.cents))) if found.cents else ""),
         ("largest balance", lambda found: dollars(max(found.cents, default=0))),
     ]
-    rows = [(name, *(tell(day.balances) for day in valued if day.balances)) for name, tell in tellers]
+    rows = [(name, *(tell(day.balances) for day in valued if day.balances)) for name, tell in tellers if valued]
     moved = _moved_cents(result)
     note = f"The price move of {result.days[-1].day} alone is worth {dollars(moved)}." if moved is not None else ""
     return Section("Balances", note, ("", *(str(day.day) for day in valued)), rows)

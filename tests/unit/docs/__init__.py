@@ -1,0 +1,1 @@
+"""The documents for people, checked against the tree and the programs."""

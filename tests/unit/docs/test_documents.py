@@ -1,0 +1,162 @@
+"""What the documents name exists: paths, commands, functions, metrics, variables."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from deploy.cli.main import app
+from deploy.docs.metrics import all_metrics
+from shared.events.codes import CODES
+from shared.events.topics import ALL_TOPICS
+from shared.runtime.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGES = sorted(
+    page
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/decisions/*.md"), *ROOT.glob("k8s/*.md")]
+)
+TOP_FOLDERS = ("services", "shared", "deploy", "tests", "docs", "k8s")
+IN_CODE = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def prose(page: Path) -> str:
+    return FENCED.sub("", page.read_text(encoding="utf-8"))
+
+
+def words_in_code(page: Path) -> list[str]:
+    return IN_CODE.findall(prose(page))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_path_in_a_document_exists(page: Path) -> None:
+    paths = [
+        word
+        for word in words_in_code(page)
+        if re.fullmatch(r"[\w./-]+", word) and "/" in word and word.split("/")[0] in TOP_FOLDERS and "NAME" not in word
+    ]
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_link_between_documents_leads_somewhere(page: Path) -> None:
+    links = [link for link in LINK.findall(prose(page)) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def commands() -> set[str]:
+    found: set[str] = set()
+
+    def walk(command: object, words: tuple[str, ...]) -> None:
+        found.add(" ".join(words))
+        for name, inner in getattr(command, "commands", {}).items():
+            walk(inner, (*words, name))
+
+    walk(get_command(app), ("nestwork",))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_command_in_a_document_exists(page: Path) -> None:
+    known = commands()
+    said = [word for word in words_in_code(page) if word.startswith("nestwork ")]
+    names = [re.match(r"nestwork( [a-z]+)*", word) for word in said]
+    assert [name[0] for name in names if name is not None and name[0] not in known] == []
+
+
+def test_the_readme_lists_every_command() -> None:
+    readme = prose(ROOT / "README.md")
+    groups = {name for name in commands() if any(other.startswith(f"{name} ") for other in commands())}
+    assert sorted(name for name in commands() - groups if f"`{name}`" not in readme) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_make_target_in_a_document_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    said = [word.split()[1:] for word in words_in_code(page) if word.startswith("make ")]
+    said += [line.split("#")[0].split()[1:] for line in re.findall(r"^make .*$", page.read_text("utf-8"), re.MULTILINE)]
+    assert {name for names in said for name in names if "=" not in name} - targets == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_metric_and_variable_in_a_document_exists(page: Path) -> None:
+    metrics = {next(iter(metric.describe())).name for metric in all_metrics()}
+    metrics |= {f"{name}_total" for name in metrics}
+    variables = {str(field.alias) for field in Settings.model_fields.values()}
+    words = words_in_code(page)
+    unknown = [word for word in words if re.fullmatch(r"nestwork_[a-z_]+", word) and word not in metrics]
+    unknown += [
+        word for word in words if re.fullmatch(r"(NESTWORK|KAFKA|DATABASE)_[A-Z_]+", word) and word not in variables
+    ]
+    assert unknown == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_topic_in_a_document_exists(page: Path) -> None:
+    topics = {topic.name for topic in ALL_TOPICS}
+    said = [word for word in words_in_code(page) if re.fullmatch(r"[a-z]+(\.[a-z-]+)?\.v1", word)]
+    assert sorted(set(said) - topics) == []
+
+
+def test_every_step_of_the_dollar_names_a_function_that_is_there() -> None:
+    table = prose(ROOT / "docs/architecture.md").split("## One dollar")[1].split("##")[0]
+    steps = re.findall(r"`(\w+)`(?: and `(\w+)`)? in `([\w/]+\.py)`", table)
+    assert len(steps) >= 10
+    for one, other, path in steps:
+        tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+        defined = {node.name for node in tree.body if hasattr(node, "name")}
+        assert {one, other or one} <= defined, path
+
+
+def test_python_in_the_readme_is_python() -> None:
+    blocks = [
+        text for language, text in FENCED.findall((ROOT / "README.md").read_text("utf-8")) if language == "python"
+    ]
+    assert blocks
+    for block in blocks:
+        compile(block, "README.md", "exec")
+
+
+def test_codes_the_documents_name_are_in_the_registry() -> None:
+    assert "NOT_SUPPORTED_YET" in prose(ROOT / "docs/guarantees.md")
+    assert "NOT_SUPPORTED_YET" in CODES
+
+
+def test_every_decision_is_in_the_list_of_decisions() -> None:
+    folder = ROOT / "docs/decisions"
+    listed = set(LINK.findall((folder / "README.md").read_text(encoding="utf-8")))
+    assert listed == {page.name for page in folder.glob("[0-9]*.md")}
+
+
+def test_containers_start_programs_that_exist() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    programs = [
+        one["command"][2] for one in compose["services"].values() if (one.get("command") or [""])[0] == "python"
+    ]
+    modules = [name for name in programs if re.fullmatch(r"[\w.]+", name)]
+    paths = [ROOT / name.replace(".", "/") for name in modules]
+    assert len(modules) >= 7
+    assert all(path.with_suffix(".py").exists() or (path / "__main__.py").exists() for path in paths)
+    for one in compose["services"].values():
+        assert set(one.get("depends_on", {})) <= set(compose["services"])
+    worker = compose["services"]["contribution"]["environment"]
+    assert set(worker) <= {str(field.alias) for field in Settings.model_fields.values()}
+
+
+def test_alerts_watch_metrics_that_exist() -> None:
+    rules = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text(encoding="utf-8"))["groups"][0]["rules"]
+    metrics = {next(iter(metric.describe())).name for metric in all_metrics()}
+    for rule in rules:
+        (name,) = re.findall(r"nestwork_[a-z_]+", rule["expr"])
+        assert name.removesuffix("_total") in metrics, rule["alert"]

@@ -14,15 +14,11 @@ from asyncpg.protocol import protocol as asyncpg_protocol
 
 from shared.runtime.settings import Settings, settings
 
-# asyncpg asks each element of an array whether it is an abstract iterable, which costs more than encoding it (a tenth of
-# a worker's CPU). Ours are lists and tuples of scalars, so the question is narrowed to those two concrete types.
-asyncpg_protocol.IterableABC = asyncpg_protocol.SizedABC = (list, tuple)
-
 Connection: TypeAlias = Any
 """An asyncpg connection or a pool's proxy of one; asyncpg ships no usable types."""
 Pool: TypeAlias = Any
 
-ARRAY_TYPES = (list, tuple, set, frozenset, range, type({}.keys()), type({}.values()), type({}.items()))
+ARRAY_TYPES: tuple[type, ...] = (list, tuple, set, frozenset, range, type({}.keys()), type({}.values()), type({}.items()))
 """What may be sent as an array."""
 
 # asyncpg asks of every element of every array whether it is itself a container, and asks abstract base classes, in

@@ -72,7 +72,9 @@ ORDER BY plan_id"""
 PLAN_BALANCES_ON = """
 SELECT participant_id, cents, holdings FROM balances WHERE plan_id = $1 AND trade_date = $2 AND lane = ANY($3::int[])
 ORDER BY participant_id"""
-LAST_CLOSED = "SELECT max(trade_date) FROM proofs WHERE status = 'proven' AND recorded_at <= coalesce($1::timestamptz, 'infinity')"
+LAST_CLOSED = """
+SELECT max(trade_date) FROM proofs
+WHERE status = 'proven' AND recorded_at <= coalesce($1::timestamptz, 'infinity')"""
 PROOF_ON = "SELECT status, equations, plan_cash, recorded_at FROM proofs WHERE trade_date = $1"
 ENTRIES_OF = """
 SELECT trade_date, order_date, recorded_at, kind, plan_id, fund_id, order_id, version, price, sources, participants,

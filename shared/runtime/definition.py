@@ -70,8 +70,9 @@ class FactTopic:
     validate: Callable[[Any], None] | None = None
     """Raises ``ValueError`` for a body that has the right shape and makes no sense; it is dead-lettered."""
     store: Callable[[Connection, list[FactRecord]], Awaitable[list[tuple[FactRecord, str]] | None]] | None = None
-    """Writes to the service's own tables; without it the fact goes to ``facts`` and the lanes' cache. Returns those that
-    contradict what is stored, with a code."""
+    """Writes to the service's own tables; without it the fact goes to ``facts`` and the lanes' cache.
+
+    Returns those that contradict what is stored, with a code."""
     build: Callable[[dict[str, Any]], Any] = lambda body: body
     """The object that rules see, made from the stored body once."""
     gates_money: bool = True

@@ -91,9 +91,13 @@ ANSWERED: dict[str, tuple[Break, str, str]] = {
     "an unknown type": (typed(b"nestwork.payroll.bonus.v1"), "UNKNOWN_EVENT_TYPE", "UNKNOWN_EVENT_TYPE"),
     "another topic's type": (typed(b"nestwork.plan.v1"), "UNKNOWN_EVENT_TYPE", "UNKNOWN_EVENT_TYPE"),
     "a newer major version": (typed(b"nestwork.payroll.contribution.v2"), "NEWER_VERSION", "NEWER_VERSION"),
-    "a type that is no ASCII": (typed("nestwork.payroll.contribución.v1".encode()), "UNKNOWN_EVENT_TYPE", "UNKNOWN_EVENT_TYPE"),
+    "a type that is no ASCII": (
+        typed("nestwork.payroll.contribución.v1".encode()), "UNKNOWN_EVENT_TYPE", "UNKNOWN_EVENT_TYPE",
+    ),
     "a type with a NUL": (typed(b"nestwork\x00payroll"), "UNKNOWN_EVENT_TYPE", "UNKNOWN_EVENT_TYPE"),
-    "a type of 300,000 letters": (typed(os.urandom(150_000).hex().encode()), "UNKNOWN_EVENT_TYPE", "UNKNOWN_EVENT_TYPE"),
+    "a type of 300,000 letters": (
+        typed(os.urandom(150_000).hex().encode()), "UNKNOWN_EVENT_TYPE", "UNKNOWN_EVENT_TYPE",
+    ),
     "no type": (lambda line: line.without_header("ce_type"), "MISSING_HEADERS", "MALFORMED"),
     "a binary header beside a broken body": (
         lambda line: line.but(value=b"{").with_header("b3", b"\x00\x01\xff"), "NOT_JSON", "MALFORMED",
@@ -102,7 +106,8 @@ ANSWERED: dict[str, tuple[Break, str, str]] = {
         lambda line: line.but(value=b"{", headers=[*line.headers, ("note", None)]), "NOT_JSON", "MALFORMED",
     ),
     "a header whose name is no ASCII beside a broken body": (
-        lambda line: line.but(value=b"{", headers=[*line.headers, ("größe", b"1"), ("größe", b"2")]), "NOT_JSON", "MALFORMED",
+        lambda line: line.but(value=b"{", headers=[*line.headers, ("größe", b"1"), ("größe", b"2")]),
+        "NOT_JSON", "MALFORMED",
     ),
     "a header whose name has a NUL beside a broken body": (
         lambda line: line.but(value=b"{", headers=[*line.headers, ("a\x00b", b"1")]), "NOT_JSON", "MALFORMED",
@@ -117,8 +122,9 @@ ANSWERED: dict[str, tuple[Break, str, str]] = {
         "UNSIGNED_MARKER", "",
     ),
     "a marker with a signature without a value": (
-        lambda line: line.but(value=b'{"trade_date":"2026-12-31"}', headers=[*line.headers, ("nestwork_signature", None)])
-        .with_header("ce_type", DAY_CUT.encode()),
+        lambda line: line.but(
+            value=b'{"trade_date":"2026-12-31"}', headers=[*line.headers, ("nestwork_signature", None)],
+        ).with_header("ce_type", DAY_CUT.encode()),
         "UNSIGNED_MARKER", "",
     ),
     "an internal marker": (
@@ -126,7 +132,8 @@ ANSWERED: dict[str, tuple[Break, str, str]] = {
         "UNSIGNED_MARKER", "",
     ),
     "a marker whose date is a list": (
-        lambda line: line.but(value=b'{"trade_date":[1]}').with_header("ce_type", DAY_CUT.encode()), "UNSIGNED_MARKER", "",
+        lambda line: line.but(value=b'{"trade_date":[1]}').with_header("ce_type", DAY_CUT.encode()),
+        "UNSIGNED_MARKER", "",
     ),
 }  # fmt: skip
 
@@ -160,7 +167,9 @@ SILENT: dict[str, tuple[Break, str]] = {
         lambda line: line.with_header("ce_id", b"\x01" * 1_000_000), "WRONG_SHAPE",
     ),
     "a type without a value": (
-        lambda line: line.but(headers=[*line.without_header("ce_type").without_header("ce_id").headers, ("ce_type", None)]),
+        lambda line: line.but(
+            headers=[*line.without_header("ce_type").without_header("ce_id").headers, ("ce_type", None)],
+        ),
         "MISSING_HEADERS",
     ),
     "no headers": (lambda line: line.but(headers=[]), "MISSING_HEADERS"),

@@ -1,4 +1,4 @@
-"""A small company on a whole running cluster: good participants around every bad record, and days that must be proven."""
+"""A small company on a whole running cluster: good participants around each bad record, and days to be proven."""
 
 from __future__ import annotations
 
@@ -123,10 +123,10 @@ class Payday:
         await self.wire.send(*(events.price(fund, text, PRICE) for fund in sorted(self.funds)))
         await eventually(lambda: self._answered(day), seconds=90)
         await self.command(VALUE_REQUESTED, day)
+        said = self.wire.heard[topics.VALUATION_DAYS.name]
         closed = await self.wire.until(
-            lambda: next((one for one in self.wire.heard[topics.VALUATION_DAYS.name] if one.key == text.encode()), None),
-            f"day.closed of {text}", 90,
-        )  # fmt: skip
+            lambda: next((one for one in said if one.key == text.encode()), None), f"day.closed of {text}", 90
+        )
         broken = {name: one for name, one in closed.body["proof"].items() if not one["ok"]}
         assert (closed.body["status"], broken) == ("proven", {})
         return dict(closed.body)

@@ -21,7 +21,7 @@ from shared.runtime.records import Malformed, PublicRecord
 from shared.runtime.work import Work
 from shared.values.hashing import bucket_of
 from shared.values.identity import derived_id
-from shared.values.trading_days import day_after
+from shared.values.trading_days import date_text, day_after
 
 RULE_SET = "2026.1"
 LINES_PER_RECORD = 400
@@ -206,7 +206,7 @@ def _say(
         "status": status,
         "codes": [_code(code, detail)] if code else [],
         "decided_at": decided_at.isoformat(),
-        "effective_after": item.trade_date.isoformat(),
+        "effective_after": date_text(item.trade_date),
     }
     if original is not None:
         body["original_receipt_id"] = original

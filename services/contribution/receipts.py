@@ -14,6 +14,7 @@ from shared.events.topics import PAYROLL_RECEIPTS
 from shared.runtime.records import Malformed, PublicRecord
 from shared.runtime.work import Work
 from shared.values.identity import derived_id
+from shared.values.trading_days import date_text
 
 RECEIPT = "nestwork.payroll.receipt.v1"
 STATUS = {"a": "accepted", "p": "partially_accepted", "r": "rejected", "h": "held"}
@@ -51,7 +52,7 @@ def _say(
         "credited": credited or [],
         "codes": codes or [],
         "decided_at": decided_at.isoformat(),
-        "trade_date": item.trade_date.isoformat(),
+        "trade_date": date_text(item.trade_date),
     }
     if original is not None:
         body["original_receipt_id"] = original
@@ -117,7 +118,7 @@ def say_unsupported(work: Work, item: PublicRecord) -> None:
         "credited": [],
         "codes": [code("NOT_SUPPORTED_YET")],
         "decided_at": decided_at.isoformat(),
-        "trade_date": item.trade_date.isoformat(),
+        "trade_date": date_text(item.trade_date),
     }
     work.emit(
         item.lane,
@@ -145,7 +146,7 @@ async def answer_malformed(work: Work, broken: Malformed) -> None:
         "credited": [],
         "codes": [code(name, message=f"{CODES[name].sentence} ({broken.detail})")],
         "decided_at": decided_at.isoformat(),
-        "trade_date": record.trade_date.isoformat(),
+        "trade_date": date_text(record.trade_date),
     }
     topic, partition, offset = record.origin
     work.emit(

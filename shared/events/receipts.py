@@ -68,7 +68,7 @@ class PayrollReceipt(Answer):
     credited: tuple[Amount, ...] = ()
     """What was recorded by source, after relabelling and with the engine's match."""
     trade_date: IsoDate | None = None
-    """The business date of the decision."""
+    """The business date of the decision; null before the first date of a new engine was closed."""
 
 
 class ParticipantReceipt(Answer):
@@ -78,4 +78,4 @@ class ParticipantReceipt(Answer):
     topic: ClassVar[Topic] = PARTICIPANT_RECEIPTS
 
     effective_after: IsoDate | None = None
-    """The business date it came on; it governs the dates after that."""
+    """The business date it came on; it governs the dates after that. Null before any date was closed."""

@@ -112,6 +112,11 @@ def day_after(label: date) -> date:
     return AFTER_GENESIS if label == GENESIS else next_trading_day(label)
 
 
+def date_text(label: date) -> str | None:
+    """Return a business date for outsiders; ``None`` for ``GENESIS``, which no calendar of theirs knows."""
+    return None if label == GENESIS else label.isoformat()
+
+
 @cache
 def _federal_holidays(year: int) -> frozenset[date]:
     """Observed legal holidays, 5 U.S.C. 6103: a Saturday is kept on Friday, a Sunday on Monday."""

@@ -13,6 +13,7 @@ from shared.values.trading_days import (
     GENESIS,
     CalendarUnknown,
     cutoff_at,
+    date_text,
     day_after,
     federal_business_day_after,
     is_federal_business_day,
@@ -109,6 +110,11 @@ def test_the_time_before_the_first_cut_has_its_own_labels() -> None:
     assert day_after(GENESIS) == date(1, 1, 2)
     assert GENESIS < day_after(GENESIS) < date(2022, 1, 3)
     assert day_after(date(2026, 11, 25)) == date(2026, 11, 27)
+
+
+def test_the_label_of_the_beginning_is_not_told_to_outsiders() -> None:
+    assert date_text(GENESIS) is None
+    assert date_text(date(2026, 11, 20)) == "2026-11-20"
 
 
 def test_a28_deposit_deadlines_count_federal_business_days() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import asyncpg
@@ -25,13 +25,12 @@ from shared.runtime.records import (
     VALUE_CUT,
     Malformed,
     Record,
-    present,
     record_of,
-    unfolded,
     unknown_type_code,
     who_sent,
 )
 from shared.runtime.signing import SIGNATURE_HEADER, is_signed
+from shared.runtime.strays import freeze, thaw
 from shared.runtime.work import ParkedItem, Work
 from shared.values.hashing import murmur2_many
 from shared.values.invariants import InvariantBroken
@@ -388,44 +387,8 @@ def _park(work: Work, kind: Kind, item: Any, code: str, detail: str) -> None:
     number = work.next_entry(item.lane)
     work.parked.append(
         ParkedItem(
-            item.lane,
-            item.key,
-            number,
-            item.topic,
-            item.offset,
-            item.trade_date,
-            item.recorded_at,
-            code,
-            detail.replace("\x00", "")[:500],
-            item.cents,
-            frozen,
-        )
-    )
-    work.count(item.lane, item.topic, item.trade_date, "parked")
-
-
-Landed = tuple[str, int, int, datetime, date]
-_decode_frozen = msgspec.msgpack.Decoder(
-    tuple[Landed, bytes | None, bytes | None, list[tuple[str, bytes | None]]]
-).decode
-
-
-def freeze(record: Record) -> bytes:
-    """A record as bytes, with where it landed and the date that place gave it."""
-    landed = (record.topic, record.partition, record.offset, record.recorded_at, record.trade_date)
-    return msgspec.msgpack.encode((landed, record.key, record.original_value, record.raw_headers))
-
-
-def thaw(carrier: Record) -> Record:
-    """The record that ``freeze`` wrote, now in the lane of its participant, counted under the carrying topic."""
-    landed, key, value, raw = _decode_frozen(carrier.value or b"")
-    topic, partition, offset, recorded_at, trade_date = landed
-    sequence = {name: carrier.headers[name] for name in ("stream", "epoch", "seq")}
-    record = unfolded(
-        Record(
-            carrier.lane, carrier.topic, carrier.partition, carrier.offset, recorded_at, key, value,
-            present(raw), raw, trade_date, (topic, partition, offset),
+            item.lane, item.key, number, item.topic, item.offset, item.trade_date, item.recorded_at, code,
+            detail.replace("\x00", "")[:500], item.cents, frozen,
         )
     )  # fmt: skip
-    record.headers |= sequence
-    return record
+    work.count(item.lane, item.topic, item.trade_date, "parked")

@@ -19,8 +19,9 @@ from shared.runtime.definition import Input, Service
 from shared.runtime.errors import LogLoss
 from shared.runtime.guards import Guards
 from shared.runtime.lanes import Lane, LaneInput
-from shared.runtime.poll import Poll, Slice, freeze
+from shared.runtime.poll import Poll, Slice
 from shared.runtime.records import VALUE_CUT, record_of
+from shared.runtime.strays import freeze
 from shared.values.trading_days import GENESIS
 from tests.support.fetched import NOON, SECRET, Fetched, a_lane_closed, a_marker, an_event
 

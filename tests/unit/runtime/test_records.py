@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from shared.runtime.errors import LogLoss, PoisonMessage
-from shared.runtime.poll import freeze, thaw
 from shared.runtime.records import Record, dated, instant_of, public_record, record_of, unknown_type_code
+from shared.runtime.strays import freeze, thaw
 from shared.values.identity import body_hash, identity_of
 from shared.values.trading_days import GENESIS
 from tests.support.fetched import NOON, Fetched, an_event

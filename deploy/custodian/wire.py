@@ -15,7 +15,6 @@ from shared.events.topics import CUSTODIAN_ORDERS, FUNDS, MARKET_PRICES
 from shared.runtime.logs import get_logger
 from shared.runtime.records import VALUE_CUT, Record, record_of
 from shared.runtime.signing import SIGNATURE_HEADER, is_signed
-from shared.values.shares import Price
 
 log = get_logger(__name__)
 
@@ -88,7 +87,8 @@ def _order(body: Mapping[str, Any]) -> Order:
 
 
 def _fund(body: Mapping[str, Any]) -> FundSeen:
-    return FundSeen(str(body["fund_id"]), int(body.get("share_decimals", 3)))
+    fund = FundFact.model_validate(body)
+    return FundSeen(fund.fund_id, fund.share_decimals)
 
 
 def _price_or_cut(record: Record, marker_secret: bytes | None) -> Fact | None:
@@ -97,11 +97,10 @@ def _price_or_cut(record: Record, marker_secret: bytes | None) -> Fact | None:
         return ValueCutSeen(trade_date) if _is_genuine(record, trade_date, marker_secret) else None
     if record.ce_type != PriceFact.ce_type:
         return None
-    body = _body(record)
-    if body["status"] not in USED_STATUSES:
+    price = PriceFact.model_validate(_body(record))
+    if price.status not in USED_STATUSES:
         return None
-    Price.parse(str(body["price"]))
-    return PriceSeen(str(body["fund_id"]), str(body["price_date"]), str(body["price"]), int(body["version"]))
+    return PriceSeen(price.fund_id, price.price_date.isoformat(), price.price, price.version)
 
 
 def _is_genuine(record: Record, trade_date: str, marker_secret: bytes | None) -> bool:

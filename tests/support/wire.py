@@ -122,13 +122,20 @@ class Wire:
             f"receipt {number} of {ce_id}",
         )
 
-    async def letter(self, sent: Sent) -> Heard:
-        """The record on the dead letter topic for a sent one."""
+    async def letter(self, sent: Sent, service: str) -> Heard:
+        """The record that a service put on the dead letter topic for a sent one."""
         topic, partition, offset = sent.place
         ce_id = f"{topic}/{partition}/{offset}".encode()
         return await self.until(
-            lambda: next((one for one in self.heard[f"{topic}.dlq"] if one.headers["ce_id"] == ce_id), None),
-            f"dead letter of {topic}/{partition}@{offset}",
+            lambda: next(
+                (
+                    one
+                    for one in self.heard[f"{topic}.dlq"]
+                    if one.headers["ce_id"] == ce_id and one.headers["service"] == service.encode()
+                ),
+                None,
+            ),
+            f"dead letter of {topic}/{partition}@{offset} from {service}",
         )
 
     async def query(self, service: str, statement: str, *arguments: Any) -> list[Any]:

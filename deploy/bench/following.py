@@ -103,6 +103,7 @@ class ReceiptTotals:
     rejected_cents: int = 0
     repeats: int = 0
     others: int = 0
+    last_at_ms: int = 0
     delays_ms: array[int] = field(default_factory=lambda: array("q"))
 
     def delay_ms(self, percent: int) -> int | None:
@@ -182,6 +183,7 @@ def _add(totals: ReceiptTotals, appended: dict[str, int], receipt: _Receipt, tim
         totals.repeats += 1
         return
     totals.finals += 1
+    totals.last_at_ms = max(totals.last_at_ms, timestamp)
     totals.accepted_cents += receipt.accepted_cents
     totals.rejected_cents += receipt.rejected_cents
     totals.delays_ms.append(timestamp - came)

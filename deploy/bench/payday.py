@@ -68,11 +68,17 @@ class PaydayBench:
     """Drives paydays on a running cluster."""
 
     def __init__(
-        self, cluster: Cluster, world: World, publisher: BulkPublisher, days: DaysFeed, progress: Progress, pages: Pages
+        self,
+        cluster: Cluster,
+        world: World,
+        publisher: BulkPublisher,
+        days: DaysFeed,
+        progress: Progress,
+        pages: Pages,
+        logs: Logs,
     ) -> None:
         self.cluster, self.world, self.publisher = cluster, world, publisher
-        self.days, self.progress, self.pages = days, progress, pages
-        self.logs = Logs(Settings(KAFKA_BOOTSTRAP_SERVERS=cluster.bootstrap), cluster.state.partitions)
+        self.days, self.progress, self.pages, self.logs = days, progress, pages, logs
         self.wait_seconds = max(WAIT_SECONDS_MIN, world.participants * SECONDS_PER_LINE_MAX)
 
     async def prepare(self, payday: date) -> float:
@@ -189,7 +195,8 @@ async def run_paydays(cluster: Cluster, world: World, rounds: int, say: Say) -> 
         progress = await open_progress(config)
         stack.push_async_callback(progress.close)
         pages = Pages(http, cluster.web_url("trading"), cluster.web_url("valuation"))
-        bench = PaydayBench(cluster, world, publisher, days, progress, pages)
+        logs = Logs(config, cluster.state.partitions)
+        bench = PaydayBench(cluster, world, publisher, days, progress, pages, logs)
         say("publishing facts, census and elections")
         prepared = await bench.prepare(FIRST_PAYDAY)
         results, payday = [], FIRST_PAYDAY

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import asyncpg
 
 from shared.runtime.clients import Connection, connect
 from shared.runtime.settings import Settings
 
 ENTRIES = "SELECT coalesce(sum(next_entry - 1), 0)::bigint FROM lanes"
-LANES_CLOSED = """
-SELECT count(*) FROM lane_days WHERE trade_date = $1 AND cycle = $2 AND closed_at IS NOT NULL"""
 UNPUBLISHED = "SELECT count(*) FROM outbox"
 TABLE_BYTES = "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class WHERE relkind = 'r'"
+
+CREATE_DATABASE = "CREATE DATABASE {name}"
 
 STAGES = ("contribution", "allocation", "trading", "valuation")
 
@@ -28,9 +26,9 @@ class Progress:
         """Journal entries a service has written so far."""
         return int(await self._connections[service].fetchval(ENTRIES))
 
-    async def lanes_closed(self, service: str, day: date, cycle: str = "day") -> int:
-        """Lanes of a service that have closed a date."""
-        return int(await self._connections[service].fetchval(LANES_CLOSED, day, cycle))
+    async def unpublished(self, service: str) -> int:
+        """Outbox rows that are not yet removed after their publication."""
+        return int(await self._connections[service].fetchval(UNPUBLISHED))
 
     async def table_bytes(self) -> dict[str, int]:
         """Bytes on disk of each service's tables with their indexes."""
@@ -52,3 +50,12 @@ async def open_progress(config: Settings) -> Progress:
         await Progress(opened).close()
         raise
     return Progress(opened)
+
+
+async def create_empty_database(name: str, config: Settings) -> None:
+    """Make a database for a measurement that is not the engine's."""
+    connection = await connect("postgres", config)
+    try:
+        await connection.execute(CREATE_DATABASE.format(name=name))
+    finally:
+        await connection.close()

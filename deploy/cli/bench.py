@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import shutil
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,23 +17,19 @@ import typer
 from deploy.cli.output import JsonOption, fail, note, out, print_document
 from deploy.cluster import Cluster, ClusterError
 
-bench_app = typer.Typer(
-    no_args_is_help=True, help="Measure a payday: rates, CPU, memory, and the proof that nothing is lost."
-)
+SERVICES = ("contribution", "allocation", "trading", "valuation")
+
+bench_app = typer.Typer(no_args_is_help=True, help="Measure a payday: rates, CPU, memory, and that nothing is lost.")
 
 ParticipantsOption = Annotated[int, typer.Option(min=1, help="Contributions of the payday, one per participant.")]
 WorkersOption = Annotated[int, typer.Option(min=1, help="Workers per service.")]
+KeepOption = Annotated[bool, typer.Option("--keep", help="Leave the cluster's folder (logs, data) behind.")]
 PartitionsOption = Annotated[int, typer.Option(min=1, max=4096, help="Partitions, a power of two.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command group."""
     app.add_typer(bench_app, name="bench")
-
-
-@bench_app.callback()
-def bench() -> None:
-    """Keep `payday` a command of the group."""
 
 
 @bench_app.command("payday")
@@ -40,11 +39,10 @@ def payday(
     workers: WorkersOption = 1,
     partitions: PartitionsOption = 8,
     rounds: Annotated[int, typer.Option(min=1, help="Paydays on consecutive trading days, in one cluster.")] = 1,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the cluster's folder (logs, data) behind.")] = False,
+    keep: KeepOption = False,
 ) -> None:
     """Publish PARTICIPANTS contributions (3 sources, 4 funds each) and time them to the last participant valued."""
-    if partitions & (partitions - 1):
-        fail(f"--partitions must be a power of two, not {partitions}", as_json=as_json)
+    _check_partitions(partitions, as_json=as_json)
     try:
         document = asyncio.run(_payday(participants, workers, partitions, rounds, keep))
     except (ClusterError, TimeoutError) as problem:
@@ -57,30 +55,73 @@ def payday(
         raise typer.Exit(1)
 
 
-async def _payday(participants: int, workers: int, partitions: int, rounds: int, keep: bool) -> dict[str, Any]:
-    from deploy.bench.payday import run_paydays
-    from deploy.bench.world import World
+@bench_app.command("first-stage")
+def first_stage(
+    participants: ParticipantsOption = 50_000,
+    as_json: JsonOption = False,
+    partitions: PartitionsOption = 8,
+    baseline: Annotated[int, typer.Option(min=2, help="Contributions for the plain Faust agent.")] = 5_000,
+    keep: KeepOption = False,
+) -> None:
+    """Drain PARTICIPANTS waiting contributions with the first service alone, then some with a plain Faust agent."""
+    _check_partitions(partitions, as_json=as_json)
+    try:
+        document = asyncio.run(_first_stage(participants, partitions, baseline, keep))
+    except (ClusterError, TimeoutError) as problem:
+        fail(str(problem) or "the backlog was not drained in time", as_json=as_json)
+    if as_json:
+        print_document(document)
+    else:
+        for name in ("engine", "plain_faust"):
+            out.print(f"{name:<12}{document[name].get('contributions_per_s', document[name])} contributions per second")
+        out.print(f"ratio       {document['ratio']}")
+    if not document["ok"]:
+        raise typer.Exit(1)
+
+
+def _check_partitions(partitions: int, *, as_json: bool) -> None:
+    if partitions & (partitions - 1):
+        fail(f"--partitions must be a power of two, not {partitions}", as_json=as_json)
+
+
+@asynccontextmanager
+async def _cluster(workers: int, partitions: int, keep: bool) -> AsyncIterator[Cluster]:
+    """A fresh cluster in a folder of its own, gone afterwards unless it shall be kept."""
     from shared.runtime.logs import configure_logs
 
     configure_logs("bench", "ERROR")
     folder = Path(tempfile.mkdtemp(prefix="nestwork-bench-"))
-    services = ("contribution", "allocation", "trading", "valuation")
     try:
         note("starting the cluster")
-        cluster = await Cluster.start(folder, partitions=partitions, workers=dict.fromkeys(services, workers))
-        async with cluster:
-            measured = await run_paydays(cluster, World(participants), rounds, note)
+        counts = dict.fromkeys(SERVICES, workers)
+        async with await Cluster.start(folder, partitions=partitions, workers=counts) as started:
+            yield started
     finally:
         if keep:
             note(f"the cluster's files are in {folder}")
         else:
             _remove(folder)
+
+
+async def _payday(participants: int, workers: int, partitions: int, rounds: int, keep: bool) -> dict[str, Any]:
+    from deploy.bench.payday import run_paydays
+    from deploy.bench.world import World
+
+    async with _cluster(workers, partitions, keep) as cluster:
+        measured = await run_paydays(cluster, World(participants), rounds, note)
     return _document(measured, workers, partitions)
 
 
-def _remove(folder: Path) -> None:
-    import shutil
+async def _first_stage(participants: int, partitions: int, baseline: int, keep: bool) -> dict[str, Any]:
+    from deploy.bench.firststage import run_first_stage
+    from deploy.bench.world import World
 
+    async with _cluster(1, partitions, keep) as cluster:
+        measured = await run_first_stage(cluster, World(participants), baseline, note)
+    return measured | {"partitions": partitions, "machine": _machine()}
+
+
+def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -94,9 +135,13 @@ def _document(measured: dict[str, Any], workers: int, partitions: int) -> dict[s
         "proof": "ok" if proven else "broken",
         "workers_per_service": workers,
         "partitions": partitions,
-        "machine": {"cpus": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
+        "machine": _machine(),
         **measured,
     }
+
+
+def _machine() -> dict[str, Any]:
+    return {"cpus": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
 
 
 def _print(document: dict[str, Any]) -> None:

@@ -48,6 +48,8 @@ def test_many_bytes_are_spread_over_rows_without_a_hole() -> None:
 def test_a_message_larger_than_a_row_has_one_of_its_own() -> None:
     rows, _ = pack(0, "t", 0, 1, 1, [a_message(1), a_message(2, ROW_BYTES_MAX + 1), a_message(3)])
     assert [row.records for row in rows] == [1, 1, 1]
+    rows, _ = pack(0, "t", 0, 1, 1, [a_message(1, ROW_BYTES_MAX + 1), a_message(2)])
+    assert [row.records for row in rows] == [1, 1]
 
 
 def test_nothing_to_say_is_no_row() -> None:

@@ -260,21 +260,33 @@ def journey(result: Result) -> Section:
 
 def next_steps(result: Result) -> Section:
     """Commands and documents to go on with."""
-    rows: list[Row] = []
+    rows: list[Row] = [(result.report, "this page with drawings, for a browser")] if result.report else []
     if result.kept_in:
-        rows += [
-            (f"nestwork status --folder {result.kept_in}", "the cluster of this demo, still running"),
-            *((url, f"pages of {service}") for service, url in result.pages.items()),
-            (f"nestwork down --folder {result.kept_in}", "end it; its data stays in the folder"),
-        ]
+        rows += _in_kept_cluster(result)
     else:
         rows.append(("nestwork demo --keep", "the same again, and the cluster stays up to look around in"))
     rows += [
         ("nestwork scenario run FILE", "your own case as a YAML file: events, prices, what you expect"),
         ("nestwork up", "a cluster to publish to"),
+        ("docs/architecture.md", "how the four services work together"),
         ("docs/events/README.md", "every topic and event, with JSON Schemas and AsyncAPI"),
         ("docs/reason-codes.md", "every reason code and what to do about it"),
     ]
-    if result.report:
-        rows.insert(0, (result.report, "this page with drawings, for a browser"))
     return Section("Where to look next", "", ("", ""), rows, text_columns=2)
+
+
+def _in_kept_cluster(result: Result) -> list[Row]:
+    """What can be asked of the cluster that still runs."""
+    folder = f"--folder {result.kept_in}"
+    rows: list[Row] = [(f"nestwork status {folder}", "the cluster of this demo, still running")]
+    if result.days:
+        rows.append((f"nestwork prove {result.days[-1].day} {folder}", "the proof again, from logs and databases"))
+    if result.journey is not None and result.days:
+        who = result.journey.participant_id
+        rows.append((f"nestwork explain {who} {result.days[-1].day} {folder}", "one person's figures and their causes"))
+        rows.append((f"{result.pages['valuation']}/v1/participants/{who}/balance", "the same person's balance"))
+    return [
+        *rows,
+        (f"nestwork dlq ls {folder}", "the faulty lines among the dead letters"),
+        (f"nestwork down {folder}", "end it; its data stays in the folder"),
+    ]

@@ -131,6 +131,20 @@ def test_a_value_cut_moves_only_its_own_dates() -> None:
     assert chosen.taken == 2
 
 
+def test_a_value_cut_that_comes_again_cuts_nothing() -> None:
+    name = CUSTODIAN_CONFIRMATIONS.name
+    first = cut([a_marker(0, "2026-11-19", name, ce_type=VALUE_CUT)], topic=CUSTODIAN_CONFIRMATIONS)
+    assert first is not None
+    lane = first.lane
+    lane.inputs[name] = first.after
+    poll = Poll(Service("trading", (first.source,)), Guards(), SECRET, False, 2)
+    repeats = [a_marker(1, "2026-11-19", name, ce_type=VALUE_CUT), a_marker(2, "2026-11-18", name, ce_type=VALUE_CUT)]
+    log = [*repeats, an_event(3, name)]
+    chosen = poll.cut_slice(TopicPartition(name, 0), first.source, lane, log, None, 10)
+    assert chosen is not None
+    assert (chosen.taken, chosen.after.last_value_cut) == (3, THURSDAY)
+
+
 def test_holes_that_transactions_left_are_stepped_over() -> None:
     chosen = cut([an_event(4), an_event(9)], next_offset=2)
     assert taken(chosen) == [(4, FRIDAY), (9, FRIDAY)]

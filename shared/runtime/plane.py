@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import date
 from typing import Any
 
@@ -37,6 +37,8 @@ log = get_logger(__name__)
 
 RECORDS_PER_POLL = 4_000
 BYTES_PER_POLL = 6 * 1024 * 1024
+PACKED_BYTES_PER_POLL = 2 * 1024 * 1024
+"""Of internal logs: their records carry hundreds of lines, and what is decided between two heartbeats is bounded."""
 IDLE_SECONDS = 0.5
 REMOVE_IDLE_SECONDS = 1.0
 RETRY_SECONDS = 0.25
@@ -267,7 +269,9 @@ class MoneyPlane:
         chosen: list[Slice] = []
         for lane, source, place in waiting:
             self.poll_lanes = [lane.number]
-            share = self._share(self.intake.buffers[place].records, len(waiting))
+            bytes_most = (PACKED_BYTES_PER_POLL if source.internal else BYTES_PER_POLL) // len(waiting)
+            records_most = max(1, RECORDS_PER_POLL // len(waiting))
+            share = _share(self.intake.buffers[place].records, bytes_most, records_most)
             part = self.poll.cut_slice(place, source, lane, share, self._limit(lane, source), len(share))
             if part is not None:
                 chosen.append(part)
@@ -277,17 +281,6 @@ class MoneyPlane:
     def _has_records(self, place: TopicPartition) -> bool:
         buffer = self.intake.buffers.get(place)
         return buffer is not None and bool(buffer.records)
-
-    def _share(self, records: Any, places: int) -> list[Any]:
-        """The first records of a buffer, within one place's part of the poll; at least one."""
-        share: list[Any] = []
-        size, bytes_most, records_most = 0, BYTES_PER_POLL // places, max(1, RECORDS_PER_POLL // places)
-        for record in records:
-            size += len(record.value or b"")
-            if share and (size > bytes_most or len(share) >= records_most):
-                break
-            share.append(record)
-        return share
 
     async def _poll_records(self, slices: list[Slice]) -> None:
         started = time.perf_counter()
@@ -372,3 +365,15 @@ class MoneyPlane:
     def is_alive(self, within_seconds: float = 60.0) -> bool:
         """True while the loop moved within ``within_seconds``; a broker or database outage is not death."""
         return time.monotonic() - self.progressed_at < within_seconds or not self.lanes
+
+
+def _share(records: Iterable[Any], bytes_most: int, records_most: int) -> list[Any]:
+    """The first records of a buffer, within one place's part of the poll; at least one."""
+    share: list[Any] = []
+    size = 0
+    for record in records:
+        size += len(record.value or b"")
+        if share and (size > bytes_most or len(share) >= records_most):
+            break
+        share.append(record)
+    return share

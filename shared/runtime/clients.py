@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
-import asyncpg.protocol.protocol as asyncpg_protocol
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from asyncpg.protocol import protocol as asyncpg_protocol
@@ -18,7 +17,8 @@ Connection: TypeAlias = Any
 """An asyncpg connection or a pool's proxy of one; asyncpg ships no usable types."""
 Pool: TypeAlias = Any
 
-ARRAY_TYPES: tuple[type, ...] = (list, tuple, set, frozenset, range, type({}.keys()), type({}.values()), type({}.items()))
+DICT_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+ARRAY_TYPES: tuple[type, ...] = (list, tuple, set, frozenset, range, *DICT_VIEWS)
 """What may be sent as an array."""
 
 # asyncpg asks of every element of every array whether it is itself a container, and asks abstract base classes, in

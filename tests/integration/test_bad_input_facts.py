@@ -96,7 +96,9 @@ OF_ITS_OWN: dict[str, tuple[str, Break, str]] = {
     "no cash": ("funding", body(cents=0), "WRONG_SHAPE"),
     "negative cash": ("funding", body(cents=-5), "WRONG_SHAPE"),
     "cash as a boolean": ("funding", body(cents=True), "WRONG_SHAPE"),
-    "cash beyond reason": ("funding", raw(b'{"payroll_id":"x","reference":"y","cents":1' + b"0" * 30 + b"}"), "WRONG_SHAPE"),
+    "cash beyond reason": (
+        "funding", raw(b'{"payroll_id":"x","reference":"y","cents":1' + b"0" * 30 + b"}"), "WRONG_SHAPE",
+    ),
     "cash without a reference": ("funding", body(reference=None), "WRONG_SHAPE"),
     "totals by a source whose name has a NUL": (
         "funding",
@@ -223,7 +225,9 @@ async def test_cash_that_is_short_late_over_in_parts_twice_or_returned_is_counte
             same, same, events.funding(twice.id, 5_000, reference=reference),
             other, other.but(body={"cents": 20_000}),
             events.funding(returned.id, 10_000),
-            events.run_event(PayrollReturned.ce_type, returned.id, cents=10_000, reference=fresh("back"), plan_id=events.PLAN),
+            events.run_event(
+                PayrollReturned.ce_type, returned.id, cents=10_000, reference=fresh("back"), plan_id=events.PLAN
+            ),
             events.run_event(PayrollOpened.ce_type, mismatched.id, line_count=2, cents_total=20_000),
             events.run_event(PayrollClosed.ce_type, mismatched.id, line_count=2, cents_total=20_000),
             events.funding(mismatched.id, 10_000),

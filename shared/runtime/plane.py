@@ -180,6 +180,7 @@ class MoneyPlane:
 
     def _drop_lanes(self) -> None:
         self.lanes = {}
+        self.beats.decided.clear()  # May hold a decision of a poll that was rolled back.
         self.intake.assign({})
         self.relay.forget()
         metrics.LANES_OWNED.set(0)

@@ -133,6 +133,34 @@ def test_codes_the_documents_name_are_in_the_registry() -> None:
     assert "NOT_SUPPORTED_YET" in CODES
 
 
+def imports_of(file: Path) -> set[str]:
+    """The modules a file imports, also as names of a package."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+    return found
+
+
+def test_rules_that_the_limits_call_unused_are_unused_and_no_other_is() -> None:
+    limits = prose(ROOT / "docs/guarantees.md").split("## Limits, today")[1]
+    said = set(re.findall(r"`(services/\w+/rules/\w+\.py)`", limits))
+    files = sorted((ROOT / "services").rglob("*.py"))
+    imported = set().union(*(imports_of(file) for file in files))
+    rules = {file.relative_to(ROOT).as_posix() for file in files if file.parent.name == "rules"}
+    unused = {path for path in rules if path.removesuffix(".py").replace("/", ".") not in imported}
+    assert {path for path in unused if not path.endswith("__init__.py")} == said
+
+
+def test_the_limits_say_which_line_is_booked_although_it_came_before() -> None:
+    limits = prose(ROOT / "docs/guarantees.md").split("## Limits, today")[1]
+    handlers = imports_of(ROOT / "services/contribution/handlers.py")
+    is_checked = "services.contribution.rules.line.same_line_key" in handlers
+    assert is_checked == ("DUPLICATE_PAYROLL_LINE" not in limits)
+
+
 def test_every_decision_is_in_the_list_of_decisions() -> None:
     folder = ROOT / "docs/decisions"
     listed = set(LINK.findall((folder / "README.md").read_text(encoding="utf-8")))

@@ -31,9 +31,12 @@ INSERT_DECIDED = "INSERT INTO decided_days (cycle, trade_date, decided_at) VALUE
 COUNT_TASKS = "SELECT count(*) FROM tasks WHERE lane = $1 AND cycle = $2 AND trade_date <= $3"
 UPDATE_CLOSED = """
 UPDATE lane_days SET closed_at = $4, totals = $5 WHERE lane = $1 AND cycle = $2 AND trade_date = $3"""
+# Bodies may be long (hundreds of orders); only those of the tasks that are done now are read.
+SELECT_NEXT_TASKS = """
+SELECT task, lane, cycle, trade_date, kind FROM tasks WHERE lane = ANY($1::int[]) ORDER BY task LIMIT 64"""
 SELECT_TASKS = """
-SELECT task, lane, cycle, trade_date, kind, body, position, recorded_at FROM tasks WHERE lane = ANY($1::int[])
-ORDER BY task LIMIT 64"""
+SELECT task, lane, cycle, trade_date, kind, body, position, recorded_at FROM tasks WHERE task = ANY($1::bigint[])
+ORDER BY task"""
 DELETE_TASK = "DELETE FROM tasks WHERE task = $1"
 MOVE_TASK = "UPDATE tasks SET position = $2 WHERE task = $1"
 SELECT_COUNTS = "SELECT topic, outcome, records FROM input_counts WHERE lane = $1 AND trade_date = $2"
@@ -215,27 +218,23 @@ class Beats:
 
     async def _tasks(self, work: Work, lanes: dict[int, Lane]) -> bool:
         """Do a bounded number of task slices, in the builder's order; a date's wait for the date before to close."""
-        done = 0
-        for row in await work.connection.fetch(SELECT_TASKS, list(lanes)):
+        waiting = await work.connection.fetch(SELECT_NEXT_TASKS, list(lanes))
+        runnable = [row["task"] for row in waiting if self._may_run(row, lanes[row["lane"]])][:TASK_SLICES_PER_BEAT]
+        for row in await work.connection.fetch(SELECT_TASKS, runnable) if runnable else ():
             task = _task(row)
-            if not self._may_run(task, lanes[task.lane]):
-                continue
             run = unpark if task.kind == UNPARK else self.service.tasks[task.kind]
             position = await run(work, task)
             if position is None:
                 await work.connection.execute(DELETE_TASK, task.number)
             else:
                 await work.connection.execute(MOVE_TASK, task.number, orjson.dumps(position).decode())
-            done += 1
-            if done >= TASK_SLICES_PER_BEAT:
-                break
-        return done > 0
+        return bool(runnable)
 
-    def _may_run(self, task: Task, lane: Lane) -> bool:
-        if task.kind == UNPARK:
+    def _may_run(self, waiting: Any, lane: Lane) -> bool:
+        if waiting["kind"] == UNPARK:
             return may_unpark(lane, self.service)
-        closed = lane.cycles.get(task.cycle, CycleState()).last_closed
-        return closed is None or task.trade_date <= next_trading_day(closed)
+        closed: date | None = lane.cycles.get(waiting["cycle"], CycleState()).last_closed
+        return closed is None or waiting["trade_date"] <= next_trading_day(closed)
 
 
 SELECT_UNPUBLISHED_LETTERS = """

@@ -701,6 +701,8 @@ ALTER TABLE ONLY public.tasks
 ALTER TABLE ONLY public.upstream_totals
     ADD CONSTRAINT upstream_totals_pkey PRIMARY KEY (trade_date, lane, topic);
 
+CREATE INDEX confirmations_broken ON public.confirmations USING btree (order_id) WHERE (verdict ~~ 'broken:%'::text);
+
 CREATE INDEX confirmations_to_judge ON public.confirmations USING btree (order_id, version) WHERE (verdict IS NULL);
 
 CREATE UNIQUE INDEX dead_letters_by_record ON public.dead_letters USING btree (topic, partition, record_offset);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -169,6 +169,7 @@ async def close_date(work: Work, lane: int, day: date) -> dict[str, Any]:
     connection = work.connection
     totals = dict(await connection.fetchrow(store.LANE_TOTALS, day, lane))
     totals |= dict(await connection.fetchrow(store.LANE_RELEASED, day, lane))
+    totals["open_before"] = await connection.fetchval(store.LANE_OPEN, lane, day - timedelta(1))
     totals["open"] = await connection.fetchval(store.LANE_OPEN, lane, day)
     held = await connection.fetchrow(store.LANE_HELD, lane)
     parked = await connection.fetchrow(store.LANE_PARKED, lane)

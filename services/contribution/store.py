@@ -140,7 +140,8 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::big
                      $8::date[])"""
 LANE_TOTALS = """
 SELECT coalesce(sum(lines), 0)::bigint AS lines, coalesce(sum(submitted), 0)::bigint AS submitted,
-       coalesce(sum(accepted), 0)::bigint AS accepted, coalesce(sum(rejected), 0)::bigint AS rejected
+       coalesce(sum(accepted), 0)::bigint AS accepted, coalesce(sum(rejected), 0)::bigint AS rejected,
+       coalesce(sum(credited), 0)::bigint AS credited
 FROM run_parts WHERE trade_date = $1 AND lane = $2"""
 LANE_RELEASED = """
 SELECT coalesce(sum(credited), 0)::bigint AS released FROM run_parts WHERE released_for = $1 AND lane = $2"""

@@ -117,5 +117,6 @@ async def close_cut(work: Work, lane: int, day: date) -> dict[str, Any]:
     totals["leg_cents"] = await work.connection.fetchval(store.LANE_LEGS, day, lane)
     if lane == 0:
         totals |= dict(await work.connection.fetchrow(store.DAY_ORDERS, day))
+        totals["carried_leg_cents"] = await work.connection.fetchval(store.LEGS_CARRIED, day)
         totals["ordered_leg_cents"] = await work.connection.fetchval(store.LEGS_ORDERED, day)
     return totals

@@ -97,6 +97,8 @@ SELECT count(*) AS orders, coalesce(sum(amount) FILTER (WHERE unit = 'cents'), 0
 FROM orders WHERE trade_date = $1"""
 LEGS_ORDERED = """
 SELECT coalesce(sum(total), 0)::bigint FROM order_legs JOIN orders USING (order_id) WHERE orders.trade_date = $1"""
+LEGS_CARRIED = """
+SELECT coalesce(sum(total), 0)::bigint FROM order_legs WHERE order_date = $1 AND trade_date < $1"""
 CONFIRMED_ON = """
 SELECT coalesce(sum(c.units), 0)::bigint AS units, coalesce(sum(c.cents), 0)::bigint AS cents
 FROM confirmations AS c WHERE c.verdict = 'accepted:' || $1::date::text"""
@@ -107,11 +109,14 @@ WHERE c.verdict = 'accepted:' || $1::date::text AND c.status = 'corrected' AND o
   AND old.version = (SELECT max(version) FROM confirmations AS x
                      WHERE x.order_id = c.order_id AND x.version < c.version AND x.verdict LIKE 'accepted:%')"""
 IN_FLIGHT = """
-SELECT o.plan_id, o.fund_id, sum(last.units)::bigint AS units FROM orders AS o
+SELECT o.plan_id, o.fund_id, sum(last.units - CASE o.status WHEN 'confirmed' THEN o.units ELSE 0 END)::bigint AS units
+FROM orders AS o
 JOIN LATERAL (SELECT units FROM confirmations AS c
               WHERE c.order_id = o.order_id AND c.status IN ('confirmed', 'corrected') AND c.value_date <= $1
               ORDER BY version DESC LIMIT 1) AS last ON true
-WHERE o.status IN ('open', 'pending', 'broken') GROUP BY o.plan_id, o.fund_id"""
+WHERE o.status IN ('open', 'pending', 'broken')
+   OR o.order_id IN (SELECT order_id FROM confirmations WHERE verdict LIKE 'broken:%')
+GROUP BY o.plan_id, o.fund_id"""
 INSERT_PRICES = """
 INSERT INTO prices (fund_id, price_date, version, status, price, value_date, fact_version, recorded_at)
 SELECT * FROM unnest($1::text[], $2::date[], $3::int[], $4::text[], $5::text[], $6::date[], $7::bigint[],

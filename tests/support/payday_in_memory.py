@@ -121,7 +121,8 @@ def _contribution(said: Population, books: Books) -> list[tuple[Line, tuple[tupl
         [OpenRun(*run, cents) for run, cents in runs.items()], said.cash, on_file, frozenset()
     )
     books.released = {(one.plan_id, one.payroll_id) for one in releases}
-    books.count("contribution", released=sum(one.cents for one in releases))
+    released, all_credited = sum(one.cents for one in releases), sum(sum(c for _, c in money) for _, money in credited)
+    books.count("contribution", released=released, credited=all_credited, open=all_credited - released)
     return [(line, money) for line, money in credited if (line.plan_id, line.payroll_id) in books.released and money]
 
 

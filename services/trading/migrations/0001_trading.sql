@@ -83,6 +83,7 @@ CREATE TABLE confirmations (
     verdict     text,
     PRIMARY KEY (order_id, version)
 );
+CREATE INDEX confirmations_broken ON confirmations (order_id) WHERE verdict LIKE 'broken:%';
 CREATE INDEX confirmations_to_judge ON confirmations (order_id, version) WHERE verdict IS NULL;
 
 CREATE TABLE prices (

@@ -52,9 +52,15 @@ def money_equations(summed: Mapping[str, Counter[str]]) -> Equations:
         "accepted + rejected = submitted cents": equation(
             contribution["accepted"] + contribution["rejected"], contribution["submitted"]
         ),
+        "credited + open before = released + open cents": equation(
+            contribution["credited"] + contribution["open_before"], contribution["released"] + contribution["open"]
+        ),
         "released = split cents": equation(contribution["released"], allocation["cents"] + allocation["parked_cents"]),
         "split = instructed cents": equation(allocation["cents"], trading["cents"] + trading["parked_cents"]),
         "instructed = leg cents": equation(trading["cents"], trading["leg_cents"]),
+        "new + carried = ordered leg cents": equation(
+            trading["leg_cents"] + trading["carried_leg_cents"], trading["ordered_leg_cents"]
+        ),
         "legs = order cents": equation(trading["ordered_leg_cents"], trading["ordered_cents"]),
         "confirmed = filled cents": equation(value["confirmed_cents"], value["filled_cents"]),
         "confirmed = filled units": equation(value["confirmed_units"], value["filled_units"]),

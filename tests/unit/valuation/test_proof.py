@@ -28,12 +28,14 @@ def a_lane(lines: int) -> dict[str, dict[str, Any]]:
     cents, units = 900 * lines, 38 * lines
     return {
         "contribution": {
-            "submitted": 1_000 * lines, "accepted": cents, "rejected": 100 * lines, "released": cents,
+            "submitted": 1_000 * lines, "accepted": cents, "rejected": 100 * lines, "credited": cents + 20,
+            "open_before": 5, "released": cents, "open": 25,
             "counts": {LINES: counts(decided=lines, duplicates=1, dead_lettered=2, markers=1)},
         },
         "allocation": {"cents": cents - 7, "parked_cents": 7},
         "trading": {
-            "cents": cents - 7, "leg_cents": cents - 7, "ordered_leg_cents": cents - 7, "ordered_cents": cents - 7,
+            "cents": cents - 7, "leg_cents": cents - 7, "carried_leg_cents": 4, "ordered_leg_cents": cents - 3,
+            "ordered_cents": cents - 3,
         },
         "trading.value": {
             "confirmed_cents": cents - 7, "filled_cents": cents - 7, "confirmed_units": units, "filled_units": units,

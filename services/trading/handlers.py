@@ -14,6 +14,8 @@ from shared.values.invariants import invariant
 from shared.values.shares import units_of
 
 RULE_SET = "2026.1"
+UNITS_MAX = 10**15
+"""Shares of one order beyond this are a mistake of units; sums over thousands of orders must still fit 64 bits."""
 
 
 async def keep_instructed(work: Work, items: list[InstructedLine]) -> None:
@@ -54,7 +56,7 @@ async def keep_confirmations(work: Work, items: list[ConfirmationItem]) -> None:
             continue
         units = _units(work, item, order)
         if units is None and item.shares is not None:
-            work.dead_letter(item.as_record(), "WRONG_SHAPE", "shares are finer than the fund's scale")
+            work.dead_letter(item.as_record(), "WRONG_SHAPE", "shares are finer than the fund's scale or too many")
             continue
         known[item.order_id, item.version] = said
         value_date = work.lanes[item.lane].inputs[item.topic].open_value_date
@@ -77,6 +79,7 @@ def _repeat(work: Work, item: ConfirmationItem, before: tuple[Any, ...], said: t
 def _units(work: Work, item: ConfirmationItem, order: Any) -> int | None:
     fund = work.facts.need(FUNDS.name, order["fund_id"], order["trade_date"])
     try:
-        return units_of(item.shares, fund["share_decimals"]) if item.shares is not None else None
+        units = units_of(item.shares, fund["share_decimals"]) if item.shares is not None else None
     except ValueError:
         return None
+    return units if units is None or units <= UNITS_MAX else None

@@ -19,6 +19,7 @@ async def trade_day(pool: Pool, request: Any) -> tuple[int, Any]:
     decided = {row["cycle"] for row in await pool.fetch(store_days.DECIDED_OF, day)}
     states = {row["status"]: row["orders"] for row in await pool.fetch(store.DAY_STATES, day)}
     breaks = [dict(row) for row in await pool.fetch(store.DAY_BREAKS, day)]
+    refused = [dict(row) for row in await pool.fetch(store.DAY_REFUSED, day)]
     unjudged = await pool.fetchval(store.UNJUDGED, day)
     progress = {row["cycle"]: {"read": row["read"], "closed": row["closed"]}
                 for row in await pool.fetch(store.DAY_PROGRESS, day)}  # fmt: skip
@@ -38,6 +39,7 @@ async def trade_day(pool: Pool, request: Any) -> tuple[int, Any]:
         "corrections_outstanding": states.get("broken", 0),
         "confirmations_unjudged": unjudged,
         "breaks": breaks,
+        "refused_confirmations": refused,
         "lanes": progress,
         "commands": commands,
     }

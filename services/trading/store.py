@@ -130,6 +130,12 @@ SELECT status, count(*) AS orders FROM orders WHERE trade_date = $1 GROUP BY sta
 DAY_BREAKS = """
 SELECT order_id, plan_id, fund_id, break_code FROM orders WHERE trade_date = $1 AND status = 'broken'
 ORDER BY order_id"""
+DAY_REFUSED = """
+SELECT c.order_id, c.version, c.status, split_part(c.verdict, ':', 2) AS code
+FROM confirmations AS c JOIN orders AS o USING (order_id)
+WHERE o.trade_date = $1
+  AND (c.verdict LIKE 'refused:%' OR c.verdict LIKE 'broken:%' AND o.status = 'confirmed' AND c.version > o.version)
+ORDER BY c.order_id, c.version"""
 UNJUDGED = """
 SELECT count(*) FROM confirmations AS c JOIN orders AS o USING (order_id)
 WHERE o.trade_date = $1 AND c.verdict IS NULL"""

@@ -25,7 +25,7 @@ from shared.runtime.topics import partition_count
 from tests.support.events import Outgoing, home
 
 Answer = TypeVar("Answer")
-WAIT_SECONDS = 15.0
+WAIT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

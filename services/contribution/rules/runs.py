@@ -57,10 +57,7 @@ def decide_releases(
         invariant(run.accepted >= 0, "a run never owes negative money")
         if (run.plan_id, run.payroll_id) in mismatched:
             waits.append(Wait(run.plan_id, run.payroll_id, "PAYROLL_TOTALS_MISMATCH", 0))
-        elif run.plan_id in on_file:
-            left[run.payroll_id] = left.get(run.payroll_id, 0) - run.accepted
-            releases.append(Release(run.plan_id, run.payroll_id, run.accepted, run.accepted))
-        elif run.accepted <= left.get(run.payroll_id, 0):
+        elif run.plan_id in on_file or run.accepted <= left.get(run.payroll_id, 0):
             left[run.payroll_id] = left.get(run.payroll_id, 0) - run.accepted
             releases.append(Release(run.plan_id, run.payroll_id, run.accepted, run.accepted))
         else:

@@ -15,6 +15,7 @@ from deploy.cluster import Cluster
 from deploy.cluster.launch import require_state
 from deploy.operate.proof import prove
 from deploy.operate.state_hash import StateHash, state_hash
+from deploy.scenarios.filerun import FileRun
 from deploy.scenarios.runner import run_files
 from shared.runtime.settings import Settings
 from tests.support.chaos_guards import FOLDER_VARIABLE
@@ -45,6 +46,8 @@ class Run:
     """Points at which workers were killed or frozen."""
     published: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the first day's lines were published and answered."""
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by a fault that has seen all it needs: the rest of the payday is not waited for."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def beside(self, work: Coroutine[Any, Any, None]) -> None:
@@ -115,16 +118,33 @@ async def run_payday(
             await _on_day(run, disturb, day, phase)
 
         try:
-            (found,) = await run_files(
-                [file], workers=workers, partitions=partitions, cluster_factory=start, on_day=on_day,
-                wait_seconds=wait_seconds,
+            found = await _unless_enough(
+                run,
+                run_files(
+                    [file], workers=workers, partitions=partitions, cluster_factory=start, on_day=on_day,
+                    wait_seconds=wait_seconds,
+                ),
             )  # fmt: skip
         finally:
             await _end(run)
         run.obeyed = sorted({".".join(file.name.split(".")[:2]) for file in Path(folder).glob("*.done")})
-    run.days = found.days
-    run.differences += [str(difference) for difference in found.differences]
+    for one in found:
+        run.days = one.days
+        run.differences += [str(difference) for difference in one.differences]
     return run
+
+
+async def _unless_enough(run: Run, files: Coroutine[Any, Any, list[FileRun]]) -> list[FileRun]:
+    """The files' results, or none when a fault has seen enough before."""
+    running, enough = asyncio.create_task(files), asyncio.create_task(run.enough.wait())
+    await asyncio.wait({running, enough}, return_when=asyncio.FIRST_COMPLETED)
+    enough.cancel()
+    if running.done():
+        return running.result()
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    return []
 
 
 async def _on_day(run: Run, disturb: Disturb | None, day: date, phase: str) -> None:

@@ -1,0 +1,145 @@
+"""From the outbox to the wire: in order, prefix removed, repeated after a crash and told apart by sequence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from deploy.cluster import Infrastructure
+from shared.runtime.clients import kafka_producer
+from shared.runtime.guards import GapGuard, Points, SequenceGuard
+from shared.runtime.lanes import SELECT_OUTBOX
+from shared.runtime.migrations import migrate
+from shared.runtime.outbox import Message, OutboxRow, StreamNames, append, milliseconds, pack, remove_published
+from shared.runtime.relay import Relay
+from shared.runtime.settings import Settings
+from tests.support.cluster import fresh_database, unique_topics
+from tests.support.waiting import eventually
+
+NAMES = StreamNames("contribution", "/nestwork/contribution")
+STAMP = milliseconds(datetime(2026, 11, 20, 17, tzinfo=UTC))
+
+
+@asynccontextmanager
+async def outbox(infrastructure: Infrastructure) -> AsyncIterator[Any]:
+    """A connection to a migrated database with an empty outbox."""
+    url = await fresh_database(infrastructure, "relay")
+    config = Settings(DATABASE_URL=infrastructure.server_url)
+    await migrate("contribution", config, database=url.rpartition("/")[2])
+    connection = await asyncpg.connect(url)
+    await connection.execute("INSERT INTO lanes (lane) VALUES (0)")
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def publish(infrastructure: Infrastructure, rows: list[OutboxRow]) -> Relay:
+    """Let a relay of its own publish rows; it is then stopped as it stands."""
+    config = Settings(KAFKA_BOOTSTRAP_SERVERS=infrastructure.bootstrap)
+    relay = Relay(NAMES, Points(), lambda: kafka_producer(config))
+    relay.hand_over(rows)
+    task = asyncio.create_task(relay.run())
+    try:
+        await asyncio.wait_for(relay.is_empty.wait(), 60)
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await relay.stop()
+    return relay
+
+
+async def decide(connection: Any, topic: str, seq: int, values: list[bytes]) -> list[OutboxRow]:
+    """Write messages into the outbox as a poll does, from this sequence number on."""
+    said = [Message(b"P1", "t.v1", f"id-{number}", STAMP, value) for number, value in enumerate(values, seq)]
+    rows, following = pack(0, topic, 0, 1, seq, said)
+    await append(connection, rows, {(0, topic, 0): (1, following)})
+    return rows
+
+
+async def stored(connection: Any) -> list[OutboxRow]:
+    return [OutboxRow(*row) for row in await connection.fetch(SELECT_OUTBOX, [0])]
+
+
+async def on_the_wire(infrastructure: Infrastructure, topic: str, count: int) -> list[Any]:
+    """The first ``count`` records of partition 0."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=infrastructure.bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    records: list[Any] = []
+    try:
+        consumer.assign([TopicPartition(topic, 0)])
+
+        async def all_there() -> bool:
+            for fetched in (await consumer.getmany(timeout_ms=200)).values():
+                records.extend(fetched)
+            return len(records) >= count
+
+        await eventually(all_there, seconds=60)
+    finally:
+        await consumer.stop()
+    return records
+
+
+def place(record: Any) -> tuple[int, int]:
+    headers = dict(record.headers)
+    return int(headers["epoch"]), int(headers["seq"])
+
+
+async def test_packed_rows_become_records_in_sequence_and_only_the_published_prefix_is_removed(
+    infrastructure: Infrastructure,
+) -> None:
+    (topic,) = await unique_topics(infrastructure, "out")
+    values = [bytes([65 + number]) * 250_000 for number in range(7)]
+    async with outbox(infrastructure) as connection:
+        first = await decide(connection, topic, 1, values)
+        assert len(first) > 1
+        assert sum(row.records for row in first) == len(values)
+        relay = await publish(infrastructure, first)
+        later = await decide(connection, topic, len(values) + 1, [b"later"])
+        await remove_published(connection, relay.take_published())
+        assert await stored(connection) == later
+        assert relay.take_published() == {}
+        await remove_published(connection, (await publish(infrastructure, later)).take_published())
+        assert await stored(connection) == []
+    records = await on_the_wire(infrastructure, topic, len(values) + 1)
+    assert [place(record) for record in records] == [(1, seq) for seq in range(1, len(values) + 2)]
+    assert [record.value for record in records] == [*values, b"later"]
+
+
+async def test_what_was_published_before_a_crash_is_published_again_byte_for_byte_and_dropped_by_sequence(
+    infrastructure: Infrastructure,
+) -> None:
+    (topic,) = await unique_topics(infrastructure, "again")
+    async with outbox(infrastructure) as connection:
+        rows = await decide(connection, topic, 1, [b"one", b"two", b"three"])
+        await publish(infrastructure, rows)
+        survivors = await stored(connection)
+        assert survivors == rows
+        await publish(infrastructure, survivors)
+    records = await on_the_wire(infrastructure, topic, 6)
+    assert [(one.key, one.value, one.headers) for one in records[:3]] == [
+        (one.key, one.value, one.headers) for one in records[3:]
+    ]
+    last, applied = (1, 0), []
+    for record in records:
+        if not SequenceGuard().is_repeat(last, *place(record)):
+            GapGuard().check_sequence("contribution/0", last, *place(record))
+            last = place(record)
+            applied.append(record.value)
+    assert applied == [b"one", b"two", b"three"]
+
+
+@pytest.mark.parametrize("size", [1_000_000, 1_048_000])
+async def test_a_record_that_nearly_fills_the_limit_is_published(infrastructure: Infrastructure, size: int) -> None:
+    (topic,) = await unique_topics(infrastructure, "large")
+    async with outbox(infrastructure) as connection:
+        await publish(infrastructure, await decide(connection, topic, 1, [b"x" * size, b"small"]))
+    assert [len(record.value) for record in await on_the_wire(infrastructure, topic, 2)] == [size, 5]

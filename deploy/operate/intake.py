@@ -115,8 +115,8 @@ class PayrollDay:
     book: Book
     day: date
     letters: set[tuple[str, int, int]]
-    parked: dict[bytes, date | None]
-    """Identities that were parked on this date, with the date they were freed for."""
+    parked: set[bytes]
+    """Identities that were parked on this date, freed later or not."""
     freed: Counter[Run] = field(default_factory=Counter)
     """Cents that were parked earlier and freed for this date."""
     parked_cents: Counter[Run] = field(default_factory=Counter)
@@ -129,20 +129,31 @@ class PayrollDay:
     async def open(cls, book: Book, day: date) -> PayrollDay:
         """Load what was dead-lettered and parked."""
         letters = {(row[0], row[1], row[2]) for row in await book.rows(store_intake.LETTERS, day)}
-        found = cls(book, day, letters, {})
-        for row in await book.rows(store_intake.PARKED, list(LINE_TOPICS)):
-            found._take_parked(row)
+        found = cls(book, day, letters, set())
+        await found._take_parked(await book.rows(store_intake.PARKED, list(LINE_TOPICS)))
         return found
 
-    def _take_parked(self, row: Any) -> None:
-        _, item = msgspec.msgpack.decode(row["item"])
-        line = item.get("line")
-        run = (line["plan_id"], line["payroll_id"]) if line else ("", "")
-        if row["trade_date"] == self.day:
-            self.parked[item["identity"]] = row["freed_for"]
-            self.parked_cents[run] += row["cents"]
-        if row["freed_for"] == self.day:
-            self.freed[run] += row["cents"]
+    async def _take_parked(self, rows: Sequence[Any]) -> None:
+        """Count what was parked on this date; of what was freed for it each request once, the others are resends."""
+        items = [(row, msgspec.msgpack.decode(row["item"])[1]) for row in rows]
+        freed = [(row, item) for row, item in items if row["freed_for"] == self.day]
+        known = await self._known([(item["key"], item["identity"]) for _, item in freed])
+        for row, item in items:
+            if row["trade_date"] == self.day:
+                self.parked.add(item["identity"])
+                self.parked_cents[_run_of(item)] += row["cents"]
+        for row, item in freed:
+            if known.pop(item["identity"], None) == (item["body_hash"], self.day):
+                self.freed[_run_of(item)] += row["cents"]
+
+    async def _known(self, asked: Sequence[tuple[str, bytes]]) -> dict[bytes, tuple[bytes, date]]:
+        """Body hash and date of those requests that were decided or are held."""
+        rows = await self.book.rows(
+            store_intake.KNOWN_IDENTITIES,
+            [bucket_of(key) for key, _ in asked],
+            [UUID(identity) for _, identity in asked],
+        )
+        return {row["identity"].bytes: (row["body_hash"].bytes, row["trade_date"]) for row in rows}
 
     async def take(self, records: Sequence[Record]) -> None:
         """Classify some records of the log, in offset order."""
@@ -155,9 +166,7 @@ class PayrollDay:
                 read += public_record(record)
             except PoisonMessage:
                 self.outcomes["lost"] += 1
-        buckets, identities = [bucket_of(one.key) for one in read], [UUID(one.identity) for one in read]
-        rows = await self.book.rows(store_intake.KNOWN_IDENTITIES, buckets, identities)
-        known = {row["identity"].bytes: (row["body_hash"].bytes, row["trade_date"]) for row in rows}
+        known = await self._known([(one.key, one.identity) for one in read])
         for one in read:
             self._classify(one, known.get(one.identity))
 
@@ -215,6 +224,12 @@ class PayrollDay:
             Equation("rejected cents of decisions = of journal lines", said["rejected"], kept["rejected"]),
             none_of("requests decided twice", twice),
         ]
+
+
+def _run_of(item: dict[str, Any]) -> Run:
+    """The run of a parked line; census records have none."""
+    line = item.get("line")
+    return (line["plan_id"], line["payroll_id"]) if line else ("", "")
 
 
 def asked_cents(body: dict[str, Any]) -> int:

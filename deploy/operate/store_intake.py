@@ -13,7 +13,9 @@ FROM unnest($1::smallint[], $2::uuid[]) AS asked(bucket, identity)
 CROSS JOIN LATERAL (SELECT i.identity, i.body_hash, i.trade_date FROM identities AS i
                     WHERE i.bucket = asked.bucket AND i.identity = asked.identity OFFSET 0) AS found"""
 LETTERS = "SELECT topic, partition, record_offset FROM dead_letters WHERE trade_date = $1"
-PARKED = "SELECT topic, item, cents, trade_date, freed_for FROM parked WHERE topic = ANY($1::text[])"
+PARKED = (
+    "SELECT topic, item, cents, trade_date, freed_for FROM parked WHERE topic = ANY($1::text[]) ORDER BY lane, number"
+)
 LINES = """
 SELECT plan_id, payroll_id, sum(requested - rejected)::bigint AS accepted, sum(rejected)::bigint AS rejected
 FROM journal WHERE trade_date = $1 AND kind = 'line' GROUP BY plan_id, payroll_id"""

@@ -33,6 +33,24 @@ BEGIN
     CREATE TABLE journal_later PARTITION OF journal DEFAULT;
 END $$;
 
+CREATE FUNCTION public.skip_statistics_of_long_columns() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        SELECT c.oid::regclass AS owner, a.attname
+        FROM pg_attribute AS a
+        JOIN pg_class AS c ON c.oid = a.attrelid
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+          AND (t.typcategory = 'A' OR t.typname IN ('jsonb', 'json', 'bytea'))
+    LOOP
+        EXECUTE format('ALTER TABLE ONLY %s ALTER COLUMN %I SET STATISTICS 0', found.owner, found.attname);
+    END LOOP;
+END $$;
+
 CREATE FUNCTION public.sums_to_zero(amounts bigint[]) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
@@ -64,6 +82,9 @@ CREATE TABLE public.dead_letters (
     replayed_at timestamp with time zone,
     replayed_by text
 );
+ALTER TABLE ONLY public.dead_letters ALTER COLUMN key SET STATISTICS 0;
+ALTER TABLE ONLY public.dead_letters ALTER COLUMN value SET STATISTICS 0;
+ALTER TABLE ONLY public.dead_letters ALTER COLUMN headers SET STATISTICS 0;
 
 COMMENT ON TABLE public.dead_letters IS 'The copy that lasts of every record that broke the contract; the .dlq topic is transport.';
 
@@ -96,6 +117,7 @@ CREATE TABLE public.elections (
     identity uuid NOT NULL,
     parts jsonb NOT NULL
 );
+ALTER TABLE ONLY public.elections ALTER COLUMN parts SET STATISTICS 0;
 
 COMMENT ON COLUMN public.elections.parts IS 'Source group to [[fund, basis points], ...] sorted by fund.';
 
@@ -125,6 +147,7 @@ CREATE TABLE public.facts (
     cause text NOT NULL,
     body jsonb NOT NULL
 );
+ALTER TABLE ONLY public.facts ALTER COLUMN body SET STATISTICS 0;
 
 COMMENT ON TABLE public.facts IS 'A first fact governs the date it was received for; a changed one the dates after it.';
 
@@ -135,6 +158,7 @@ CREATE TABLE public.held_requests (
     recorded_at timestamp with time zone NOT NULL,
     item bytea NOT NULL
 );
+ALTER TABLE ONLY public.held_requests ALTER COLUMN item SET STATISTICS 0;
 
 COMMENT ON TABLE public.held_requests IS 'Requests that name an unknown fund, until it comes or their date closes.';
 
@@ -293,6 +317,11 @@ CREATE TABLE public.journal (
     CONSTRAINT journal_check1 CHECK (((sources IS NULL) OR (cardinality(leg_cents) = (cardinality(sources) * (cardinality(accounts) - 1)))))
 )
 PARTITION BY RANGE (trade_date);
+ALTER TABLE ONLY public.journal ALTER COLUMN accounts SET STATISTICS 0;
+ALTER TABLE ONLY public.journal ALTER COLUMN amounts SET STATISTICS 0;
+ALTER TABLE ONLY public.journal ALTER COLUMN detail SET STATISTICS 0;
+ALTER TABLE ONLY public.journal ALTER COLUMN sources SET STATISTICS 0;
+ALTER TABLE ONLY public.journal ALTER COLUMN leg_cents SET STATISTICS 0;
 
 COMMENT ON COLUMN public.journal.leg_cents IS 'Sources by funds, row after row; accounts are the funds and, last, what was released.';
 
@@ -319,6 +348,11 @@ CREATE TABLE public.journal_before (
     CONSTRAINT journal_check CHECK ((cardinality(accounts) = cardinality(amounts))),
     CONSTRAINT journal_check1 CHECK (((sources IS NULL) OR (cardinality(leg_cents) = (cardinality(sources) * (cardinality(accounts) - 1)))))
 );
+ALTER TABLE ONLY public.journal_before ALTER COLUMN accounts SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_before ALTER COLUMN amounts SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_before ALTER COLUMN detail SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_before ALTER COLUMN sources SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_before ALTER COLUMN leg_cents SET STATISTICS 0;
 
 CREATE TABLE public.journal_later (
     trade_date date CONSTRAINT journal_trade_date_not_null NOT NULL,
@@ -343,6 +377,11 @@ CREATE TABLE public.journal_later (
     CONSTRAINT journal_check CHECK ((cardinality(accounts) = cardinality(amounts))),
     CONSTRAINT journal_check1 CHECK (((sources IS NULL) OR (cardinality(leg_cents) = (cardinality(sources) * (cardinality(accounts) - 1)))))
 );
+ALTER TABLE ONLY public.journal_later ALTER COLUMN accounts SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_later ALTER COLUMN amounts SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_later ALTER COLUMN detail SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_later ALTER COLUMN sources SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_later ALTER COLUMN leg_cents SET STATISTICS 0;
 
 CREATE TABLE public.lane_days (
     lane integer NOT NULL,
@@ -352,6 +391,7 @@ CREATE TABLE public.lane_days (
     closed_at timestamp with time zone,
     totals jsonb DEFAULT '{}'::jsonb NOT NULL
 );
+ALTER TABLE ONLY public.lane_days ALTER COLUMN totals SET STATISTICS 0;
 
 CREATE TABLE public.lane_inputs (
     lane integer NOT NULL,
@@ -364,6 +404,7 @@ CREATE TABLE public.lane_inputs (
     markers jsonb DEFAULT '{}'::jsonb NOT NULL
 )
 WITH (fillfactor='50');
+ALTER TABLE ONLY public.lane_inputs ALTER COLUMN markers SET STATISTICS 0;
 
 COMMENT ON COLUMN public.lane_inputs.markers IS 'All-to-all inputs only: the last cut marker seen from each sending lane.';
 
@@ -409,6 +450,7 @@ CREATE TABLE public.outbox (
     payload bytea NOT NULL,
     CONSTRAINT outbox_records_check CHECK ((records > 0))
 );
+ALTER TABLE ONLY public.outbox ALTER COLUMN payload SET STATISTICS 0;
 ALTER TABLE ONLY public.outbox ALTER COLUMN payload SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE public.outbox IS 'One row per poll and output partition: packed records, published in seq order, removed as a prefix.';
@@ -427,6 +469,7 @@ CREATE TABLE public.parked (
     item bytea NOT NULL,
     freed_for date
 );
+ALTER TABLE ONLY public.parked ALTER COLUMN item SET STATISTICS 0;
 
 COMMENT ON TABLE public.parked IS 'A participant whose event could not be applied, with what followed for him, in order.';
 
@@ -448,6 +491,8 @@ CREATE TABLE public.tasks (
     "position" jsonb DEFAULT 'null'::jsonb NOT NULL,
     recorded_at timestamp with time zone NOT NULL
 );
+ALTER TABLE ONLY public.tasks ALTER COLUMN body SET STATISTICS 0;
+ALTER TABLE ONLY public.tasks ALTER COLUMN "position" SET STATISTICS 0;
 
 COMMENT ON TABLE public.tasks IS 'What the builder asks lane owners to post; done in slices, removed when done.';
 
@@ -466,6 +511,7 @@ CREATE TABLE public.upstream_totals (
     trade_date date NOT NULL,
     totals jsonb NOT NULL
 );
+ALTER TABLE ONLY public.upstream_totals ALTER COLUMN totals SET STATISTICS 0;
 
 COMMENT ON TABLE public.upstream_totals IS 'What the marker of an internal log said about the stages before.';
 

@@ -33,6 +33,24 @@ BEGIN
     CREATE TABLE journal_later PARTITION OF journal DEFAULT;
 END $$;
 
+CREATE FUNCTION public.skip_statistics_of_long_columns() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        SELECT c.oid::regclass AS owner, a.attname
+        FROM pg_attribute AS a
+        JOIN pg_class AS c ON c.oid = a.attrelid
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+          AND (t.typcategory = 'A' OR t.typname IN ('jsonb', 'json', 'bytea'))
+    LOOP
+        EXECUTE format('ALTER TABLE ONLY %s ALTER COLUMN %I SET STATISTICS 0', found.owner, found.attname);
+    END LOOP;
+END $$;
+
 CREATE FUNCTION public.sums_to_zero(amounts bigint[]) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
@@ -64,6 +82,9 @@ CREATE TABLE public.dead_letters (
     replayed_at timestamp with time zone,
     replayed_by text
 );
+ALTER TABLE ONLY public.dead_letters ALTER COLUMN key SET STATISTICS 0;
+ALTER TABLE ONLY public.dead_letters ALTER COLUMN value SET STATISTICS 0;
+ALTER TABLE ONLY public.dead_letters ALTER COLUMN headers SET STATISTICS 0;
 
 COMMENT ON TABLE public.dead_letters IS 'The copy that lasts of every record that broke the contract; the .dlq topic is transport.';
 
@@ -110,6 +131,7 @@ CREATE TABLE public.facts (
     cause text NOT NULL,
     body jsonb NOT NULL
 );
+ALTER TABLE ONLY public.facts ALTER COLUMN body SET STATISTICS 0;
 
 COMMENT ON TABLE public.facts IS 'A first fact governs the date it was received for; a changed one the dates after it.';
 
@@ -141,6 +163,7 @@ CREATE TABLE public.held_lines (
     recorded_at timestamp with time zone NOT NULL,
     item bytea NOT NULL
 );
+ALTER TABLE ONLY public.held_lines ALTER COLUMN item SET STATISTICS 0;
 
 CREATE TABLE public.identities (
     bucket smallint NOT NULL,
@@ -302,6 +325,9 @@ CREATE TABLE public.journal (
     CONSTRAINT journal_requested_check CHECK ((requested >= 0))
 )
 PARTITION BY RANGE (trade_date);
+ALTER TABLE ONLY public.journal ALTER COLUMN accounts SET STATISTICS 0;
+ALTER TABLE ONLY public.journal ALTER COLUMN amounts SET STATISTICS 0;
+ALTER TABLE ONLY public.journal ALTER COLUMN detail SET STATISTICS 0;
 
 COMMENT ON TABLE public.journal IS 'kind line: one payroll line, its decision and its postings. Other kinds: release, funding, funding_used.';
 
@@ -335,6 +361,9 @@ CREATE TABLE public.journal_before (
     CONSTRAINT journal_compensation_check CHECK ((compensation >= 0)),
     CONSTRAINT journal_requested_check CHECK ((requested >= 0))
 );
+ALTER TABLE ONLY public.journal_before ALTER COLUMN accounts SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_before ALTER COLUMN amounts SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_before ALTER COLUMN detail SET STATISTICS 0;
 
 CREATE TABLE public.journal_later (
     trade_date date CONSTRAINT journal_trade_date_not_null NOT NULL,
@@ -364,6 +393,9 @@ CREATE TABLE public.journal_later (
     CONSTRAINT journal_compensation_check CHECK ((compensation >= 0)),
     CONSTRAINT journal_requested_check CHECK ((requested >= 0))
 );
+ALTER TABLE ONLY public.journal_later ALTER COLUMN accounts SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_later ALTER COLUMN amounts SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_later ALTER COLUMN detail SET STATISTICS 0;
 
 CREATE TABLE public.lane_days (
     lane integer NOT NULL,
@@ -373,6 +405,7 @@ CREATE TABLE public.lane_days (
     closed_at timestamp with time zone,
     totals jsonb DEFAULT '{}'::jsonb NOT NULL
 );
+ALTER TABLE ONLY public.lane_days ALTER COLUMN totals SET STATISTICS 0;
 
 CREATE TABLE public.lane_inputs (
     lane integer NOT NULL,
@@ -385,6 +418,7 @@ CREATE TABLE public.lane_inputs (
     markers jsonb DEFAULT '{}'::jsonb NOT NULL
 )
 WITH (fillfactor='50');
+ALTER TABLE ONLY public.lane_inputs ALTER COLUMN markers SET STATISTICS 0;
 
 COMMENT ON COLUMN public.lane_inputs.markers IS 'All-to-all inputs only: the last cut marker seen from each sending lane.';
 
@@ -430,6 +464,7 @@ CREATE TABLE public.outbox (
     payload bytea NOT NULL,
     CONSTRAINT outbox_records_check CHECK ((records > 0))
 );
+ALTER TABLE ONLY public.outbox ALTER COLUMN payload SET STATISTICS 0;
 ALTER TABLE ONLY public.outbox ALTER COLUMN payload SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE public.outbox IS 'One row per poll and output partition: packed records, published in seq order, removed as a prefix.';
@@ -448,6 +483,7 @@ CREATE TABLE public.parked (
     item bytea NOT NULL,
     freed_for date
 );
+ALTER TABLE ONLY public.parked ALTER COLUMN item SET STATISTICS 0;
 
 COMMENT ON TABLE public.parked IS 'A participant whose event could not be applied, with what followed for him, in order.';
 
@@ -465,6 +501,7 @@ CREATE TABLE public.participants (
     body jsonb NOT NULL,
     person text NOT NULL
 );
+ALTER TABLE ONLY public.participants ALTER COLUMN body SET STATISTICS 0;
 
 COMMENT ON TABLE public.participants IS 'Census facts with their history: the first governs its date, a change the dates after.';
 
@@ -481,6 +518,7 @@ CREATE TABLE public.run_controls (
     trade_date date NOT NULL,
     CONSTRAINT run_controls_kind_check CHECK ((kind = ANY (ARRAY['opened'::text, 'closed'::text])))
 );
+ALTER TABLE ONLY public.run_controls ALTER COLUMN body SET STATISTICS 0;
 
 CREATE TABLE public.run_parts (
     trade_date date NOT NULL,
@@ -539,6 +577,8 @@ CREATE TABLE public.tasks (
     "position" jsonb DEFAULT 'null'::jsonb NOT NULL,
     recorded_at timestamp with time zone NOT NULL
 );
+ALTER TABLE ONLY public.tasks ALTER COLUMN body SET STATISTICS 0;
+ALTER TABLE ONLY public.tasks ALTER COLUMN "position" SET STATISTICS 0;
 
 COMMENT ON TABLE public.tasks IS 'What the builder asks lane owners to post; done in slices, removed when done.';
 
@@ -557,6 +597,7 @@ CREATE TABLE public.upstream_totals (
     trade_date date NOT NULL,
     totals jsonb NOT NULL
 );
+ALTER TABLE ONLY public.upstream_totals ALTER COLUMN totals SET STATISTICS 0;
 
 COMMENT ON TABLE public.upstream_totals IS 'What the marker of an internal log said about the stages before.';
 

@@ -33,6 +33,24 @@ BEGIN
     CREATE TABLE journal_later PARTITION OF journal DEFAULT;
 END $$;
 
+CREATE FUNCTION public.skip_statistics_of_long_columns() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        SELECT c.oid::regclass AS owner, a.attname
+        FROM pg_attribute AS a
+        JOIN pg_class AS c ON c.oid = a.attrelid
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+          AND (t.typcategory = 'A' OR t.typname IN ('jsonb', 'json', 'bytea'))
+    LOOP
+        EXECUTE format('ALTER TABLE ONLY %s ALTER COLUMN %I SET STATISTICS 0', found.owner, found.attname);
+    END LOOP;
+END $$;
+
 CREATE FUNCTION public.sums_to_zero(amounts bigint[]) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
@@ -99,6 +117,9 @@ CREATE TABLE public.dead_letters (
     replayed_at timestamp with time zone,
     replayed_by text
 );
+ALTER TABLE ONLY public.dead_letters ALTER COLUMN key SET STATISTICS 0;
+ALTER TABLE ONLY public.dead_letters ALTER COLUMN value SET STATISTICS 0;
+ALTER TABLE ONLY public.dead_letters ALTER COLUMN headers SET STATISTICS 0;
 
 COMMENT ON TABLE public.dead_letters IS 'The copy that lasts of every record that broke the contract; the .dlq topic is transport.';
 
@@ -145,6 +166,7 @@ CREATE TABLE public.facts (
     cause text NOT NULL,
     body jsonb NOT NULL
 );
+ALTER TABLE ONLY public.facts ALTER COLUMN body SET STATISTICS 0;
 
 COMMENT ON TABLE public.facts IS 'A first fact governs the date it was received for; a changed one the dates after it.';
 
@@ -306,9 +328,15 @@ CREATE TABLE public.journal (
     CONSTRAINT journal_units_check CHECK (((units IS NULL) OR public.sums_to_zero(units)))
 )
 PARTITION BY RANGE (trade_date);
+ALTER TABLE ONLY public.journal ALTER COLUMN accounts SET STATISTICS 0;
 ALTER TABLE ONLY public.journal ALTER COLUMN accounts SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal ALTER COLUMN amounts SET STATISTICS 0;
 ALTER TABLE ONLY public.journal ALTER COLUMN amounts SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal ALTER COLUMN detail SET STATISTICS 0;
+ALTER TABLE ONLY public.journal ALTER COLUMN sources SET STATISTICS 0;
 ALTER TABLE ONLY public.journal ALTER COLUMN sources SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal ALTER COLUMN leg_cents SET STATISTICS 0;
+ALTER TABLE ONLY public.journal ALTER COLUMN units SET STATISTICS 0;
 ALTER TABLE ONLY public.journal ALTER COLUMN units SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE public.journal IS 'kind instruct: one line by fund (leg_cents: sources by funds). kind fill: one order in one lane.';
@@ -339,9 +367,15 @@ CREATE TABLE public.journal_before (
     CONSTRAINT journal_check CHECK ((cardinality(accounts) = cardinality(amounts))),
     CONSTRAINT journal_units_check CHECK (((units IS NULL) OR public.sums_to_zero(units)))
 );
+ALTER TABLE ONLY public.journal_before ALTER COLUMN accounts SET STATISTICS 0;
 ALTER TABLE ONLY public.journal_before ALTER COLUMN accounts SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal_before ALTER COLUMN amounts SET STATISTICS 0;
 ALTER TABLE ONLY public.journal_before ALTER COLUMN amounts SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal_before ALTER COLUMN detail SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_before ALTER COLUMN sources SET STATISTICS 0;
 ALTER TABLE ONLY public.journal_before ALTER COLUMN sources SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal_before ALTER COLUMN leg_cents SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_before ALTER COLUMN units SET STATISTICS 0;
 ALTER TABLE ONLY public.journal_before ALTER COLUMN units SET STORAGE EXTERNAL;
 
 CREATE TABLE public.journal_later (
@@ -370,9 +404,15 @@ CREATE TABLE public.journal_later (
     CONSTRAINT journal_check CHECK ((cardinality(accounts) = cardinality(amounts))),
     CONSTRAINT journal_units_check CHECK (((units IS NULL) OR public.sums_to_zero(units)))
 );
+ALTER TABLE ONLY public.journal_later ALTER COLUMN accounts SET STATISTICS 0;
 ALTER TABLE ONLY public.journal_later ALTER COLUMN accounts SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal_later ALTER COLUMN amounts SET STATISTICS 0;
 ALTER TABLE ONLY public.journal_later ALTER COLUMN amounts SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal_later ALTER COLUMN detail SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_later ALTER COLUMN sources SET STATISTICS 0;
 ALTER TABLE ONLY public.journal_later ALTER COLUMN sources SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal_later ALTER COLUMN leg_cents SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_later ALTER COLUMN units SET STATISTICS 0;
 ALTER TABLE ONLY public.journal_later ALTER COLUMN units SET STORAGE EXTERNAL;
 
 CREATE TABLE public.lane_days (
@@ -383,6 +423,7 @@ CREATE TABLE public.lane_days (
     closed_at timestamp with time zone,
     totals jsonb DEFAULT '{}'::jsonb NOT NULL
 );
+ALTER TABLE ONLY public.lane_days ALTER COLUMN totals SET STATISTICS 0;
 
 CREATE TABLE public.lane_inputs (
     lane integer NOT NULL,
@@ -395,6 +436,7 @@ CREATE TABLE public.lane_inputs (
     markers jsonb DEFAULT '{}'::jsonb NOT NULL
 )
 WITH (fillfactor='50');
+ALTER TABLE ONLY public.lane_inputs ALTER COLUMN markers SET STATISTICS 0;
 
 COMMENT ON COLUMN public.lane_inputs.markers IS 'All-to-all inputs only: the last cut marker seen from each sending lane.';
 
@@ -453,9 +495,13 @@ CREATE TABLE public.order_legs (
     CONSTRAINT order_legs_check CHECK (((cardinality(participants) = cardinality(cents)) AND (cardinality(sources) = cardinality(cents)))),
     CONSTRAINT order_legs_total_check CHECK ((total >= 0))
 );
+ALTER TABLE ONLY public.order_legs ALTER COLUMN participants SET STATISTICS 0;
 ALTER TABLE ONLY public.order_legs ALTER COLUMN participants SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.order_legs ALTER COLUMN buckets SET STATISTICS 0;
 ALTER TABLE ONLY public.order_legs ALTER COLUMN buckets SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.order_legs ALTER COLUMN sources SET STATISTICS 0;
 ALTER TABLE ONLY public.order_legs ALTER COLUMN sources SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.order_legs ALTER COLUMN cents SET STATISTICS 0;
 ALTER TABLE ONLY public.order_legs ALTER COLUMN cents SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE public.order_legs IS 'One lane''s (participant, source) legs of an order, packed; a rejected order''s packs join the next date''s.';
@@ -505,6 +551,7 @@ CREATE TABLE public.outbox (
     payload bytea NOT NULL,
     CONSTRAINT outbox_records_check CHECK ((records > 0))
 );
+ALTER TABLE ONLY public.outbox ALTER COLUMN payload SET STATISTICS 0;
 ALTER TABLE ONLY public.outbox ALTER COLUMN payload SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE public.outbox IS 'One row per poll and output partition: packed records, published in seq order, removed as a prefix.';
@@ -523,6 +570,7 @@ CREATE TABLE public.parked (
     item bytea NOT NULL,
     freed_for date
 );
+ALTER TABLE ONLY public.parked ALTER COLUMN item SET STATISTICS 0;
 
 COMMENT ON TABLE public.parked IS 'A participant whose event could not be applied, with what followed for him, in order.';
 
@@ -555,6 +603,8 @@ CREATE TABLE public.tasks (
     "position" jsonb DEFAULT 'null'::jsonb NOT NULL,
     recorded_at timestamp with time zone NOT NULL
 );
+ALTER TABLE ONLY public.tasks ALTER COLUMN body SET STATISTICS 0;
+ALTER TABLE ONLY public.tasks ALTER COLUMN "position" SET STATISTICS 0;
 
 COMMENT ON TABLE public.tasks IS 'What the builder asks lane owners to post; done in slices, removed when done.';
 
@@ -573,6 +623,7 @@ CREATE TABLE public.upstream_totals (
     trade_date date NOT NULL,
     totals jsonb NOT NULL
 );
+ALTER TABLE ONLY public.upstream_totals ALTER COLUMN totals SET STATISTICS 0;
 
 COMMENT ON TABLE public.upstream_totals IS 'What the marker of an internal log said about the stages before.';
 

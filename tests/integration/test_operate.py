@@ -15,8 +15,7 @@ import orjson
 import pytest
 import pytest_asyncio
 from aiokafka import TopicPartition
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from deploy.cli.main import app
 from deploy.cluster import Cluster

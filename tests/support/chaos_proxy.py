@@ -7,7 +7,6 @@ import contextlib
 import struct
 from collections.abc import Callable
 from typing import Self
-from urllib.parse import urlsplit
 
 COMMIT = b"COMMIT;\x00"
 READ_BYTES = 65_536
@@ -22,8 +21,8 @@ class LossyProxy:
 
     def __init__(self, database: str, every: int) -> None:
         self.database, self.every = database, every
-        self.target: Callable[[], str] = str
-        """The URL of the server itself, asked for at each connection."""
+        self.target: Callable[[], tuple[str, int]] = lambda: ("127.0.0.1", 5432)
+        """Host and port of the server itself, asked for at each connection."""
         self.commits = 0
         self.replies_lost = 0
         self.commits_lost = 0
@@ -64,8 +63,7 @@ class LossyProxy:
         self._tasks.discard(task)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        parts = urlsplit(self.target())
-        server_reader, server_writer = await asyncio.open_connection(parts.hostname, parts.port)
+        server_reader, server_writer = await asyncio.open_connection(*self.target())
         try:
             hello = await self._hello(reader, writer)
             server_writer.write(hello)

@@ -103,8 +103,8 @@ async def run_payday(
         async def start(place: Path, partitions: int, workers: int, actions: Path) -> Cluster:
             given = {FOLDER_VARIABLE: folder, **(environment or {})}
             if through is not None:
-                through.target = lambda: require_state(place).database_url
-                given["DATABASE_URL"] = through.url
+                through.target = lambda: ("127.0.0.1", require_state(place).ports["postgres"])
+                given |= {"DATABASE_URL": through.url, "DATABASE_PASSWORD_FILE": str(place / "postgres" / "password")}
             run.cluster = await Cluster.start(
                 place, partitions=partitions, workers=dict.fromkeys(SERVICES, workers), custodian_actions=actions,
                 postgres_settings=SMALL, worker_module="tests.chaos.entry.{service}",

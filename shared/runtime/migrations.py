@@ -11,6 +11,7 @@ import hashlib
 import importlib.resources
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -47,7 +48,8 @@ def migration_files(service: str) -> list[tuple[str, Path]]:
 
 async def create_database(name: str, config: Settings | None = None) -> None:
     """Create the database when it is missing; safe when several do it at once."""
-    server = await asyncpg.connect((config or settings()).database_url, timeout=10)
+    config = config or settings()
+    server = await connect(urlsplit(config.database_url).path.lstrip("/") or "postgres", config)
     try:
         if not await server.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
             await server.execute(f'CREATE DATABASE "{name}"')

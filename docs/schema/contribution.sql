@@ -757,7 +757,7 @@ CREATE UNIQUE INDEX dead_letters_by_record ON public.dead_letters USING btree (t
 
 CREATE INDEX facts_by_version ON public.facts USING btree (topic, version);
 
-CREATE UNIQUE INDEX fundings_by_reference ON public.fundings USING btree (payroll_id, reference, ((cents < 0)));
+CREATE UNIQUE INDEX fundings_by_reference ON public.fundings USING btree (payroll_id, COALESCE(plan_id, ''::text), reference, ((cents < 0)));
 
 CREATE INDEX run_parts_released ON public.run_parts USING btree (released_for, lane);
 

@@ -129,7 +129,7 @@ WHERE j.trade_date = $1 AND j.lane = $2 AND j.entry > $3 AND j.kind = 'line'
   AND (SELECT r.released_for FROM run_parts AS r
        WHERE r.trade_date = $1 AND r.lane = $2 AND r.plan_id = j.plan_id AND r.payroll_id = j.payroll_id) = $4
 ORDER BY j.entry LIMIT $5"""
-FUNDINGS_OF = "SELECT payroll_id, reference, cents FROM fundings WHERE payroll_id = ANY($1::text[])"
+FUNDINGS_OF = "SELECT payroll_id, plan_id, reference, cents FROM fundings WHERE payroll_id = ANY($1::text[])"
 INSERT_FUNDINGS = """
 INSERT INTO fundings (version, payroll_id, plan_id, cents, reference, received_on, trade_date, recorded_at, cause)
 SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::date[], $7::date[],
@@ -235,15 +235,15 @@ async def copy(connection: Connection, table: str, columns: Sequence[str], rows:
 async def store_run_facts(connection: Connection, facts: list[FactRecord]) -> list[tuple[FactRecord, str]]:
     """Opened, closed, funded and returned runs. Cash is named by its bank reference: what is said twice counts once."""
     money, controls, refused = [], [], []
-    known: dict[tuple[str, str, bool], int] = {
-        (row["payroll_id"], row["reference"], row["cents"] < 0): row["cents"]
+    known: dict[tuple[str, str | None, str, bool], int] = {
+        (row["payroll_id"], row["plan_id"], row["reference"], row["cents"] < 0): row["cents"]
         for row in await connection.fetch(FUNDINGS_OF, list({fact.body.payroll_id for fact in facts}))
     }
     for fact in facts:
         body = fact.body
         if fact.ce_type.endswith((".funded.v1", ".returned.v1")):
             cents = body.cents if fact.ce_type.endswith(".funded.v1") else -body.cents
-            name = (body.payroll_id, body.reference, cents < 0)
+            name = (body.payroll_id, body.plan_id, body.reference, cents < 0)
             if name in known:
                 refused += [(fact, "IDEMPOTENCY_MISMATCH")] if known[name] != cents else []
                 continue

@@ -93,7 +93,7 @@ CREATE TABLE fundings (
     cause       text   NOT NULL,
     posted_for  date
 );
-CREATE UNIQUE INDEX fundings_by_reference ON fundings (payroll_id, reference, (cents < 0));
+CREATE UNIQUE INDEX fundings_by_reference ON fundings (payroll_id, coalesce(plan_id, ''), reference, (cents < 0));
 COMMENT ON COLUMN fundings.cents IS 'Positive when cash came in, negative when the bank took it back.';
 
 CREATE TABLE run_controls (

@@ -1,4 +1,4 @@
-"""How a line's cents are divided: per source, never the total, by largest remainder (``RULES``: split over funds)."""
+"""How a line's cents are divided: per source, never the total, by largest remainder."""
 
 from __future__ import annotations
 

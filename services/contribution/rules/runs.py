@@ -1,4 +1,4 @@
-"""Which payroll runs may trade at a cut: payroll data and cash arrive apart (DESIGN: the day cycle, runs)."""
+"""Which payroll runs may trade at a cut: payroll data and cash arrive apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holdings are worth: exact sums, rounded half-up once (``RULES``: value)."""
+"""What holdings are worth: exact sums, rounded half-up once."""
 
 from __future__ import annotations
 

@@ -171,19 +171,23 @@ async def refuse_request(work: Work, items: list[PublicRecord]) -> None:
 
 
 async def settle_held(work: Work, lane: int, day: date) -> None:
-    """The date ends: held elections whose fund came are accepted, the others rejected."""
+    """The date ends: held elections whose fund came are accepted, the others rejected.
+
+    An election keeps the date it was received for, also the time before the first cut: whether its fund's fact was
+    read a moment before or after it must not change from when it governs. Only counts follow the named date.
+    """
     rows = await work.connection.fetch(store.SELECT_HELD, lane)
     items = [msgspec.msgpack.decode(row["item"], type=PublicRecord) for row in rows]
     answered = await _versions(work, items)
     done = []
     for row, item in zip(rows, items, strict=True):
-        item.trade_date = row["trade_date"]
-        if item.trade_date > day:
+        counted_for = row["trade_date"]
+        if counted_for > day:
             continue
         bucket = bucket_of(item.key)
         status = _decide(work, answered, item, bucket, closing=True)
-        work.count(lane, item.topic, item.trade_date, "held", -1)
-        work.count(lane, item.topic, item.trade_date, "decided")
+        work.count(lane, item.topic, counted_for, "held", -1)
+        work.count(lane, item.topic, counted_for, "decided")
         await work.connection.execute(store.UPDATE_IDENTITY, bucket, UUID(item.identity), status.encode())
         done.append(row["entry"])
     await _save(work, answered)

@@ -23,6 +23,8 @@ class LossyProxy:
         self.database, self.every = database, every
         self.target: Callable[[], tuple[str, int]] = lambda: ("127.0.0.1", 5432)
         """Host and port of the server itself, asked for at each connection."""
+        self.is_losing = False
+        """Off until the cluster runs: migrations have nobody to try again."""
         self.commits = 0
         self.replies_lost = 0
         self.commits_lost = 0
@@ -103,7 +105,7 @@ class LossyProxy:
         is_watched: bool,
     ) -> None:
         while sent := await reader.read(READ_BYTES):
-            if is_watched and sent.endswith(COMMIT):
+            if is_watched and self.is_losing and sent.endswith(COMMIT):
                 self.commits += 1
                 if self.commits % self.every == 0:
                     await self._lose(sent, server_reader, server_writer, replies)

@@ -110,6 +110,8 @@ async def run_payday(
                 postgres_settings=SMALL, worker_module="tests.chaos.entry.{service}",
                 extra_env=given,
             )  # fmt: skip
+            if through is not None:
+                through.is_losing = True
             if background is not None:
                 run.beside(background(run))
             return run.cluster

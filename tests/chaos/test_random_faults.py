@@ -27,8 +27,10 @@ async def hurt(run: Run, dice: random.Random) -> None:
     elif kind == "freeze":
         identity = cluster.worker(service, index).identity
         identity.send(signal.SIGSTOP)
-        await asyncio.sleep(FREEZE_SECONDS)
-        identity.send(signal.SIGCONT)
+        try:
+            await asyncio.sleep(FREEZE_SECONDS)
+        finally:
+            identity.send(signal.SIGCONT)
     elif kind == "postgres":
         await cluster.restart_postgres()
     else:

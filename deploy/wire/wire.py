@@ -13,7 +13,7 @@ import aiohttp
 from deploy.wire import outgoing
 from deploy.wire.daylog import DayLog
 from deploy.wire.outgoing import Outgoing
-from deploy.wire.publish import BulkPublisher
+from deploy.wire.publish import BATCH_BYTES, BulkPublisher
 from shared.events import topics
 from shared.runtime.clients import kafka_producer, kafka_reader
 from shared.runtime.settings import Settings
@@ -22,8 +22,6 @@ Page = Mapping[str, Any]
 
 WAIT_SECONDS = 120.0
 PAGE_RETRY_SECONDS = 0.1
-BATCH_BYTES = 256 * 1024
-"""Batches of moderate size, as many integrations would send them."""
 
 
 class NothingInTime(Exception):

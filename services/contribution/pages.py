@@ -6,18 +6,21 @@ from typing import Any
 
 from services.contribution import store
 from shared.runtime.clients import Pool
+from shared.runtime.tokens import caller_in, leaves_out_other_plans
+
+UNKNOWN = {"code": "unknown_payroll", "detail": "No line or cash of this payroll was seen up to the last cut."}
 
 
+@leaves_out_other_plans
 async def payroll_run(pool: Pool, request: Any) -> tuple[int, Any]:
     """One payroll run: totals up to the last cut, cash, and why it waits if it does."""
     payroll_id = request.match_info["payroll_id"]
     run = await pool.fetchrow(store.RUN, payroll_id)
     cash = await pool.fetchval(store.RUN_CASH, payroll_id)
-    if run is None and not cash:
-        return 404, {
-            "code": "unknown_payroll",
-            "detail": "No line or cash of this payroll was seen up to the last cut.",
-        }
+    caller = caller_in(request)
+    # Cash alone names no plan, so only who sees all of them may see it; another plan's run does not exist for him.
+    if not (caller.sees(run["plan_id"]) if run else cash and caller.every_plan):
+        return 404, UNKNOWN
     wait = await pool.fetchrow(store.RUN_WAIT, payroll_id)
     return 200, {
         "payroll_id": payroll_id,

@@ -11,6 +11,7 @@ from services.valuation import store
 from services.valuation.rules.positions import Holdings
 from shared.runtime.clients import Pool
 from shared.runtime.settings import settings
+from shared.runtime.tokens import caller_in, leaves_out_other_plans
 from shared.values.hashing import bucket_of
 from shared.values.shares import shares_text
 
@@ -48,6 +49,7 @@ def _positions(holdings: Holdings, decimals: dict[str, int]) -> list[dict[str, A
     return rows
 
 
+@leaves_out_other_plans
 async def participant_balance(pool: Pool, request: Any) -> tuple[int, Any]:
     """A participant's balance at a proven close; an unpriced position makes it not final, and it is not shown."""
     participant_id = request.match_info["participant_id"]
@@ -65,6 +67,7 @@ async def participant_balance(pool: Pool, request: Any) -> tuple[int, Any]:
             "positions": _positions(orjson.loads(row["holdings"]), decimals),
         }
         for row in await pool.fetch(store.BALANCE_ON, participant_id, day)
+        if caller_in(request).sees(row["plan_id"])
     ]
     if not plans:
         return 404, {"code": "unknown_participant", "detail": f"Nothing is held by this participant on {day}."}
@@ -79,6 +82,7 @@ async def participant_balance(pool: Pool, request: Any) -> tuple[int, Any]:
     }
 
 
+@leaves_out_other_plans
 async def participant_transactions(pool: Pool, request: Any) -> tuple[int, Any]:
     """Every fill of a participant with order, price and version: what made his shares."""
     participant_id = request.match_info["participant_id"]
@@ -86,6 +90,8 @@ async def participant_transactions(pool: Pool, request: Any) -> tuple[int, Any]:
     decimals = await _decimals(pool)
     found = []
     for row in await pool.fetch(store.ENTRIES_OF, lane, participant_id):
+        if not caller_in(request).sees(row["plan_id"]):
+            continue
         for at, who in enumerate(row["participants"]):
             if who == participant_id:
                 found.append(

@@ -227,6 +227,12 @@ def make_app(service: Service, config: Settings) -> NestworkApp:
         web_bind=config.web_host,
         web_port=config.web_port,
         web_cors_options=None,
+        # Faust's own pages tell topics, tables and assignments to anybody who asks; none of them is served.
+        web_router_enabled=False,
+        web_tables_enabled=False,
+        web_graph_enabled=False,
+        web_stats_enabled=False,
+        web_metrics_enabled=False,
         worker_redirect_stdouts=False,
         logging_config=logging_config(config.log_level),
     )

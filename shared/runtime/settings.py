@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     marker_key_file: Path | None = Field(None, alias="NESTWORK_MARKER_KEY_FILE")
     web_host: str = Field("127.0.0.1", alias="NESTWORK_WEB_HOST")
     web_port: int = Field(6066, alias="NESTWORK_WEB_PORT")
+    tokens_file: Path | None = Field(None, alias="NESTWORK_TOKENS_FILE")
     data_dir: Path = Field(Path(".nestwork/worker"), alias="NESTWORK_DATA_DIR")
     log_level: str = Field("INFO", alias="NESTWORK_LOG_LEVEL")
     session_timeout_seconds: int = Field(6, alias="NESTWORK_SESSION_TIMEOUT_SECONDS", ge=2, le=60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import ipaddress
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -19,6 +20,7 @@ from shared.runtime.guards import Guards
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.plane import MoneyPlane
 from shared.runtime.settings import settings
+from shared.runtime.tokens import CALLER_KEY, Caller, Refused, Role, Tokens, caller_of
 
 log = get_logger(__name__)
 
@@ -61,6 +63,7 @@ class Worker:
         self.guards = guards
         self.plane: MoneyPlane | None = None
         self.pool: Pool | None = None
+        self.tokens = Tokens(self.config.tokens_file) if self.config.tokens_file is not None else None
         self.tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -121,6 +124,10 @@ def _add_pages(app: NestworkApp, worker: Worker, pages: Mapping[str, Page]) -> N
 def _add_page(app: NestworkApp, worker: Worker, path: str, page: Page) -> None:
     @app.page(path, name=path)
     async def answer(web: Any, request: Any, **_: Any) -> Any:
+        try:
+            request[CALLER_KEY] = allowed(worker, page, request)
+        except Refused as refused:
+            return problem(web, refused.status, refused.code, refused.detail)
         if worker.pool is None:
             return problem(web, 503, "starting", "The service is starting.")
         status, document = await page(worker.pool, request)
@@ -129,10 +136,36 @@ def _add_page(app: NestworkApp, worker: Worker, path: str, page: Page) -> None:
         return web.json(document, status=status)
 
 
+def allowed(worker: Worker, page: Page, request: Any) -> Caller:
+    """Who asks, when he may read this page. Raises ``Refused``.
+
+    Without a token file only a worker that listens on loopback answers: forgetting the file must not open the books.
+    """
+    if worker.tokens is None and not is_loopback(worker.config.web_host):
+        raise Refused(503, "tokens_not_configured", "Set NESTWORK_TOKENS_FILE: this worker listens beyond loopback.")
+    caller = caller_of(worker.tokens, request.headers.get("Authorization"))
+    plan_id = request.match_info.get("plan_id")
+    caller.require(Role.READER, plan_id)
+    if plan_id is None and not getattr(page, "leaves_out_other_plans", False):
+        caller.require_every_plan()
+    return caller
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a listening address is reachable from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def problem(web: Any, status: int, code: str, detail: str) -> Any:
     """An RFC 9457 problem document."""
     body = {"type": f"urn:nestwork:problem:{code}", "title": code, "status": status, "detail": detail, "code": code}
-    return web.json(body, status=status, content_type="application/problem+json")
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return web.json(body, status=status, content_type="application/problem+json", headers=headers)
 
 
 def _collect_rarely() -> None:

@@ -32,6 +32,11 @@ class OffsetGuard:
         if expected != moved:
             raise Fenced(f"{expected - moved} of {expected} positions were not where this worker read from")
 
+    def check_read(self, stored: int, fetched: int) -> None:
+        """Raise ``Fenced`` when a reader hands over a record from before the lane's position."""
+        if fetched < stored:
+            raise Fenced(f"a reader went back to offset {fetched}, the lane is at {stored}")
+
 
 class SequenceGuard:
     """Internal records arrive at least once; each is applied once, in the order of its stream."""

@@ -90,6 +90,8 @@ class Poll:
         before = lane.inputs[place.topic]
         chosen = Slice(place, source, lane, before, before.copy())
         open_date, partition = before.open_date, place.partition
+        if fetched:
+            self.guards.offsets.check_read(before.next_offset, fetched[0].offset)
         if source.internal:
             self._check_dense(place, before.next_offset, fetched)
         for raw in fetched:

@@ -121,6 +121,8 @@ class PayrollDay:
     """Cents that were parked earlier and freed for this date."""
     parked_cents: Counter[Run] = field(default_factory=Counter)
     """Cents parked on this date, freed later or not."""
+    freed_later: set[bytes] = field(default_factory=set)
+    """Identities of lines that were held over the end of this date and decided on a later one."""
     submitted: Counter[Run] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     seen: set[bytes] = field(default_factory=set)
@@ -130,6 +132,7 @@ class PayrollDay:
         """Load what was dead-lettered and parked."""
         letters = {(row[0], row[1], row[2]) for row in await book.rows(store_intake.LETTERS, day)}
         found = cls(book, day, letters, set())
+        found.freed_later = {row["identity"].bytes for row in await book.rows(store_intake.FREED_LATER, day)}
         await found._take_parked(await book.rows(store_intake.PARKED, list(LINE_TOPICS)))
         return found
 
@@ -174,14 +177,19 @@ class PayrollDay:
         if record.identity in self.parked:
             self.outcomes["parked"] += 1
             self._submit(record)
-        elif known is None or known[1] > self.day:
+        elif known is None or (known[1] > self.day and record.identity not in self.freed_later):
             self.outcomes["lost"] += 1
-        elif known == (record.body_hash, self.day) and record.identity not in self.seen:
+        elif self._is_of_today(record, known) and record.identity not in self.seen:
             self.seen.add(record.identity)
             self.outcomes["decided_or_held"] += 1
             self._submit(record)
         else:
             self.outcomes["repeated"] += 1
+
+    def _is_of_today(self, record: PublicRecord, known: tuple[bytes, date]) -> bool:
+        """Whether this is the request that was decided, or held, on this date, and no resend of one."""
+        hashed, decided_for = known
+        return hashed == record.body_hash and (decided_for == self.day or record.identity in self.freed_later)
 
     def _submit(self, record: PublicRecord) -> None:
         if record.ce_type == Contribution.ce_type:
@@ -209,6 +217,8 @@ class PayrollDay:
     async def money_equations(self) -> list[Equation]:
         """Per payroll: what was asked for on the wire = accepted + rejected + held + parked, to the cent."""
         asked = self.submitted + self.freed
+        for row in await self.book.rows(store_intake.FREED_NOW, self.day):
+            asked[row["plan_id"], row["payroll_id"]] += row["cents"]
         answered: Counter[Run] = Counter(self.parked_cents)
         for row in await self.book.rows(store_intake.LINES, self.day):
             answered[row["plan_id"], row["payroll_id"]] += row["accepted"] + row["rejected"]

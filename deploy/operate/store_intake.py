@@ -20,12 +20,18 @@ LINES = """
 SELECT plan_id, payroll_id, sum(requested - rejected)::bigint AS accepted, sum(rejected)::bigint AS rejected
 FROM journal WHERE trade_date = $1 AND kind = 'line' GROUP BY plan_id, payroll_id"""
 HELD = """
-SELECT plan_id, payroll_id, sum(requested)::bigint AS cents FROM held_lines WHERE trade_date = $1
+SELECT plan_id, payroll_id, sum(requested)::bigint AS cents FROM (
+    SELECT plan_id, payroll_id, requested FROM held_lines WHERE trade_date = $1
+    UNION ALL SELECT plan_id, payroll_id, requested FROM freed_lines WHERE held_for = $1) AS held
+GROUP BY plan_id, payroll_id"""
+FREED_LATER = "SELECT identity FROM freed_lines WHERE held_for = $1"
+FREED_NOW = """
+SELECT plan_id, payroll_id, sum(requested)::bigint AS cents FROM freed_lines WHERE freed_for = $1
 GROUP BY plan_id, payroll_id"""
 DECISIONS = """
 SELECT count(*)::bigint AS lines, coalesce(sum(accepted), 0)::bigint AS accepted,
        coalesce(sum(rejected), 0)::bigint AS rejected
-FROM identities WHERE trade_date = $1 AND status <> 'h'"""
+FROM identities WHERE trade_date = $1 AND status NOT IN ('h', 'i')"""
 JOURNALED = """
 SELECT count(*)::bigint AS lines, coalesce(sum(requested - rejected), 0)::bigint AS accepted,
        coalesce(sum(rejected), 0)::bigint AS rejected

@@ -135,6 +135,20 @@ ALTER TABLE ONLY public.facts ALTER COLUMN body SET STATISTICS 0;
 
 COMMENT ON TABLE public.facts IS 'A first fact governs the date it was received for; a changed one the dates after it.';
 
+CREATE TABLE public.freed_lines (
+    lane integer NOT NULL,
+    entry bigint NOT NULL,
+    identity uuid NOT NULL,
+    plan_id text NOT NULL,
+    payroll_id text NOT NULL,
+    requested bigint NOT NULL,
+    held_for date NOT NULL,
+    freed_for date NOT NULL,
+    CONSTRAINT freed_lines_check CHECK ((held_for < freed_for))
+);
+
+COMMENT ON TABLE public.freed_lines IS 'Lines held over the end of a date and decided on a later one: a term of both dates'' proofs. Unit: cents.';
+
 CREATE TABLE public.fundings (
     version bigint NOT NULL,
     payroll_id text NOT NULL,
@@ -161,9 +175,15 @@ CREATE TABLE public.held_lines (
     code text NOT NULL,
     requested bigint NOT NULL,
     recorded_at timestamp with time zone NOT NULL,
-    item bytea NOT NULL
+    item bytea NOT NULL,
+    resolution text,
+    resolved_for date,
+    CONSTRAINT held_lines_resolution_check CHECK ((resolution = ANY (ARRAY['book'::text, 'withdraw'::text]))),
+    CONSTRAINT held_lines_resolved_whole CHECK (((resolution IS NULL) = (resolved_for IS NULL)))
 );
 ALTER TABLE ONLY public.held_lines ALTER COLUMN item SET STATISTICS 0;
+
+COMMENT ON COLUMN public.held_lines.resolution IS 'What an operator said about a held repeat, and the date he said it for.';
 
 CREATE TABLE public.identities (
     bucket smallint NOT NULL,
@@ -615,8 +635,10 @@ CREATE TABLE public.year_to_date (
     other_additions bigint NOT NULL,
     compensation bigint NOT NULL,
     match bigint NOT NULL,
+    line_marks bytea DEFAULT '\x'::bytea NOT NULL,
     CONSTRAINT year_to_date_catch_up_check CHECK ((catch_up >= 0)),
     CONSTRAINT year_to_date_compensation_check CHECK ((compensation >= 0)),
+    CONSTRAINT year_to_date_line_marks_check CHECK (((octet_length(line_marks) % 16) = 0)),
     CONSTRAINT year_to_date_match_check CHECK ((match >= 0)),
     CONSTRAINT year_to_date_other_additions_check CHECK ((other_additions >= 0)),
     CONSTRAINT year_to_date_regular_pre_tax_check CHECK ((regular_pre_tax >= 0)),
@@ -627,6 +649,8 @@ CREATE TABLE public.year_to_date (
 WITH (fillfactor='70');
 
 COMMENT ON TABLE public.year_to_date IS 'The accumulators of a participant, plan and calendar year of pay dates. Unit: cents.';
+
+COMMENT ON COLUMN public.year_to_date.line_marks IS 'One mark per decided line: 8 bytes of what it says, 8 of its identity. A second line with the same words is held.';
 
 ALTER TABLE ONLY public.identities ATTACH PARTITION public.identities_0 FOR VALUES FROM ('0') TO ('512');
 
@@ -659,6 +683,9 @@ ALTER TABLE ONLY public.fact_topics
 
 ALTER TABLE ONLY public.facts
     ADD CONSTRAINT facts_pkey PRIMARY KEY (topic, key, version);
+
+ALTER TABLE ONLY public.freed_lines
+    ADD CONSTRAINT freed_lines_pkey PRIMARY KEY (lane, entry);
 
 ALTER TABLE ONLY public.fundings
     ADD CONSTRAINT fundings_pkey PRIMARY KEY (version);
@@ -756,6 +783,10 @@ ALTER TABLE ONLY public.year_to_date
 CREATE UNIQUE INDEX dead_letters_by_record ON public.dead_letters USING btree (topic, partition, record_offset);
 
 CREATE INDEX facts_by_version ON public.facts USING btree (topic, version);
+
+CREATE INDEX freed_lines_freed_for ON public.freed_lines USING btree (freed_for);
+
+CREATE INDEX freed_lines_held_for ON public.freed_lines USING btree (held_for);
 
 CREATE UNIQUE INDEX fundings_by_reference ON public.fundings USING btree (payroll_id, COALESCE(plan_id, ''::text), reference, ((cents < 0)));
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.contribution import closing, handlers, pages, receipts, store
+from services.contribution import census, closing, handlers, holding, metrics, pages, receipts, store
 from services.contribution.items import LineItem, explode_line
 from services.contribution.rules.limits import limits_of_fact
 from shared.events import payroll, plan
@@ -24,17 +24,20 @@ from shared.runtime.worker import worker_app
 
 LINE = Kind(payroll.Contribution.ce_type, explode_line, handlers.accept_lines, LineItem)
 REVERSAL = Kind(payroll.Reversal.ce_type, explode_model(payroll.Reversal), handlers.refuse_reversals, PublicRecord)
-CENSUS = Kind(Census.ce_type, explode_model(Census), handlers.note_census, PublicRecord)
+RESOLUTION = Kind(
+    payroll.RepeatResolved.ce_type, explode_model(payroll.RepeatResolved), holding.resolve_repeats, PublicRecord
+)
+CENSUS = Kind(Census.ce_type, explode_model(Census), census.note_census, PublicRecord)
 RUN_EVENTS = (payroll.PayrollOpened, payroll.PayrollClosed, payroll.PayrollFunded, payroll.PayrollReturned)
 
 SERVICE = Service(
     name="contribution",
     inputs=(
-        Input(PAYROLL_CONTRIBUTIONS, (LINE, REVERSAL), malformed=receipts.answer_malformed),
+        Input(PAYROLL_CONTRIBUTIONS, (LINE, REVERSAL, RESOLUTION), malformed=receipts.answer_malformed),
         Input(PARTICIPANT_CENSUS, (CENSUS,)),
         Input(
             CONTRIBUTIONS_REROUTED,
-            (LINE, REVERSAL, CENSUS),
+            (LINE, REVERSAL, RESOLUTION, CENSUS),
             internal=True,
             all_to_all=True,
             malformed=receipts.answer_malformed,
@@ -70,7 +73,8 @@ SERVICE = Service(
     ),
     tasks={"release": closing.release_lines, "post_cash": closing.post_cash},
     rerouting=Rerouting(CONTRIBUTIONS_REROUTED, (PAYROLL_CONTRIBUTIONS.name, PARTICIPANT_CENSUS.name)),
-    before_beats=handlers.free_if_facts_changed,
+    before_beats=holding.free_if_facts_changed,
+    snapshot=metrics.snapshot,
     genesis_tables=("journal", "held_lines"),
     on_claim=handlers.on_claim,
 )

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from services.contribution import store
-from services.contribution.handlers import RULE_SET, free_held
+from services.contribution.handlers import RULE_SET
+from services.contribution.holding import free_held
 from services.contribution.rules import runs
 from shared.events.packed import ReleasedBatch
 from shared.events.topics import CONTRIBUTIONS_RELEASED, PLANS

@@ -1,4 +1,4 @@
-"""Load, decide, save, say: payroll lines and census, a batch of one business date at a time."""
+"""Load, decide, save, say: payroll lines, a batch of one business date at a time."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from datetime import date
 from typing import Any
 
 import msgspec
-import orjson
 from asyncpg.pgproto.pgproto import UUID
 
 from services.contribution import receipts, store
 from services.contribution.items import LineItem
+from services.contribution.metrics import count_lines
 from services.contribution.rules.intake import has_negative
 from services.contribution.rules.limits import Limits, reviewed_limits
 from services.contribution.rules.line import HELD, LIMITS_NOT_LOADED, LineDecision, decide_line, refuse_line
-from services.contribution.rules.participant import Participant, participant_of_census
+from services.contribution.rules.participant import Participant
 from services.contribution.rules.plan_rules import plan_rules_of
 from services.contribution.rules.records import NOTHING_YET, YearToDate, year_to_date_at_start
-from shared.events.census import Census
+from services.contribution.rules.repeats import is_repeat, line_mark
 from shared.events.topics import LIMITS, PLANS
 from shared.runtime.records import PublicRecord
 from shared.runtime.work import Work
-from shared.values.hashing import bucket_of, murmur2_many
-from shared.values.trading_days import day_after
+from shared.values.hashing import murmur2_many
 
 RULE_SET = "2026.1"
 _json = msgspec.json.Encoder().encode
 UNKNOWN_NAME = ("UNKNOWN_PLAN", "UNKNOWN_PARTICIPANT")
+REPEATED, WITHDRAW = "DUPLICATE_PAYROLL_LINE", "withdraw"
 
 
 class LaneCache:
@@ -55,8 +55,13 @@ def check_plan(fact: Any) -> None:
 class Batch:
     """What a batch is decided from, and the rows it makes, so that each table is read and written once."""
 
-    def __init__(self, people: dict[tuple[str, str], Participant], years: dict[store.YearKey, YearToDate]) -> None:
-        self.people, self.years = people, years
+    def __init__(
+        self,
+        people: dict[tuple[str, str], Participant],
+        years: dict[store.YearKey, YearToDate],
+        marks: dict[store.YearKey, bytes],
+    ) -> None:
+        self.people, self.years, self.marks = people, years, marks
         self.changed: dict[store.YearKey, tuple[int, int, YearToDate]] = {}
         self.journal: list[tuple[Any, ...]] = []
         self.identities: list[tuple[Any, ...]] = []
@@ -81,7 +86,8 @@ async def load_batch(work: Work, items: list[LineItem], day: date) -> Batch:
     people = await store.find_participants(
         work.connection, ((item.line.participant_id, item.line.plan_id) for item in items), day
     )
-    return Batch(people, await store.find_years(work.connection, (item.waits_behind for item in items)))
+    years, marks = await store.find_years(work.connection, (item.waits_behind for item in items))
+    return Batch(people, years, marks)
 
 
 async def on_claim(connection: Any, lanes: list[int]) -> dict[int, LaneCache]:
@@ -99,13 +105,13 @@ async def accept_lines(work: Work, items: list[LineItem]) -> None:
     batch = await load_batch(work, items, items[0].trade_date)
     for item, bucket in zip(items, buckets, strict=True):
         if work.guards.identity.known(known, item.identity):
-            _answer_known(work, item, known[item.identity])
+            answer_known(work, item, known[item.identity])
             continue
-        outcome = _decide(work, batch, item, item.trade_date)
+        outcome = decide_item(work, batch, item, item.trade_date)
         if isinstance(outcome, str):
             _hold(work, batch, item, bucket, outcome)
         else:
-            _record(work, batch, item, bucket, outcome)
+            record_decision(work, batch, item, bucket, outcome)
         known[item.identity] = _remember(batch.identities[-1])
     await _save(work, batch)
 
@@ -114,30 +120,42 @@ def _remember(row: tuple[Any, ...]) -> store.Known:
     return store.Known(row[2].bytes, row[5].decode(), row[6], row[7], row[3], row[4])
 
 
-def _answer_known(work: Work, item: LineItem, known: store.Known) -> None:
+def answer_known(work: Work, item: LineItem | PublicRecord, known: store.Known) -> None:
     same = known.body_hash == item.body_hash
     work.count(item.lane, item.topic, item.trade_date, "duplicates" if same else "mismatches")
     receipts.say_known(work, item, known)
 
 
-def _decide(work: Work, batch: Batch, item: LineItem, day: date) -> LineDecision | str:
+def decide_item(work: Work, batch: Batch, item: LineItem, day: date) -> LineDecision | str:
     """The line's decision for ``day``, or the code of what it waits for."""
-    line = item.line
-    before = batch.year_to_date(item.waits_behind)
-    if line.participant_id != item.key:
-        return refuse_line(line, "KEY_MISMATCH", before)
-    if has_negative(line):
-        return refuse_line(line, "INVALID_AMOUNT", before)
+    line, key = item.line, item.waits_behind
+    before = batch.year_to_date(key)
+    refused = _refused_as_sent(item)
+    if refused is not None:
+        return refuse_line(line, refused, before)
     plan = work.facts.get(PLANS.name, line.plan_id, day)
-    if plan is None:
-        return "UNKNOWN_PLAN"
     person = batch.people.get((line.participant_id, line.plan_id))
-    if person is None:
-        return "UNKNOWN_PARTICIPANT"
-    if item.waits_behind in work.lanes[item.lane].cache.waiting:
+    if plan is None or person is None:
+        return "UNKNOWN_PLAN" if plan is None else "UNKNOWN_PARTICIPANT"
+    if key in work.lanes[item.lane].cache.waiting:
         return "WAITING_FOR_EARLIER_LINE"
+    mark, marks = line_mark(line, item.identity), batch.marks.get(key, b"")
+    if item.resolution is None and is_repeat(marks, mark):
+        return REPEATED
     decision = decide_line(line, plan.rules, person, _limits(work, line.pay_date.year, day), before)
-    return LIMITS_NOT_LOADED if decision.status == HELD else decision
+    if decision.status == HELD:
+        return LIMITS_NOT_LOADED
+    batch.marks[key] = marks + mark
+    return decision
+
+
+def _refused_as_sent(item: LineItem) -> str | None:
+    """The code of a line that is refused whatever plan, person and limits are."""
+    if item.line.participant_id != item.key:
+        return "KEY_MISMATCH"
+    if has_negative(item.line):
+        return "INVALID_AMOUNT"
+    return REPEATED if item.resolution == WITHDRAW else None
 
 
 def _limits(work: Work, year: int, day: date) -> Limits | None:
@@ -146,7 +164,7 @@ def _limits(work: Work, year: int, day: date) -> Limits | None:
     return loaded or reviewed_limits().get(year)
 
 
-def _record(work: Work, batch: Batch, item: LineItem, bucket: int, decision: LineDecision) -> None:
+def record_decision(work: Work, batch: Batch, item: LineItem, bucket: int, decision: LineDecision) -> None:
     """One journal row: what payroll owes against what each source is credited, with the limits it used."""
     line, lane = item.line, item.lane
     number = work.next_entry(lane)
@@ -201,10 +219,11 @@ def _hold(work: Work, batch: Batch, item: LineItem, bucket: int, reason: str) ->
 
 
 async def _save(work: Work, batch: Batch) -> None:
+    count_lines(work, batch.journal)
     await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, batch.journal)
     await store.copy(work.connection, "identities", store.IDENTITY_COLUMNS, batch.identities)
     await store.copy(work.connection, "held_lines", store.HELD_COLUMNS, batch.held)
-    await store.save_years(work.connection, batch.changed)
+    await store.save_years(work.connection, batch.changed, batch.marks)
 
 
 async def refuse_reversals(work: Work, items: list[PublicRecord]) -> None:
@@ -212,93 +231,3 @@ async def refuse_reversals(work: Work, items: list[PublicRecord]) -> None:
     for item in items:
         work.count(item.lane, item.topic, item.trade_date, "decided")
         receipts.say_unsupported(work, item)
-
-
-# -- held lines ------------------------------------------------------------------------------------------------------
-
-
-async def free_held(work: Work, lane: int, closing: date | None = None) -> int:
-    """Decide the held lines that can be decided now, in the order they came; returns how many were decided.
-
-    With ``closing`` the date ends: its lines that still name an unknown plan or participant are rejected.
-    """
-    cache: LaneCache = work.lanes[lane].cache
-    cache.tried_changes = work.facts.changes
-    if not cache.waiting:
-        return 0
-    cache.waiting = set()
-    done: list[int] = []
-    held: dict[date, list[tuple[int, LineItem]]] = {}
-    for row in await work.connection.fetch(store.SELECT_HELD, lane):
-        item = msgspec.msgpack.decode(row["item"], type=LineItem)
-        item.trade_date = _freed_on(work, item, row["trade_date"], row["code"])
-        held.setdefault(item.trade_date, []).append((row["entry"], item))
-    for day in sorted(held):
-        done += await _free_date(work, day, held[day], closing is not None and day <= closing)
-    await work.connection.execute(store.DELETE_HELD, lane, done)
-    return len(done)
-
-
-def _freed_on(work: Work, item: LineItem, held_for: date, code: str) -> date:
-    """Freed money takes the date of the fact that freed it: limits that were loaded after the line's own date."""
-    since = work.facts.since(LIMITS.name, str(item.line.pay_date.year)) if code == LIMITS_NOT_LOADED else None
-    return held_for if since is None else max(held_for, since)
-
-
-async def _free_date(work: Work, day: date, held: list[tuple[int, LineItem]], is_closing: bool) -> list[int]:
-    """Decide one date's held lines; those that can't be yet wait on. Returns the entries that are done."""
-    batch = await load_batch(work, [item for _, item in held], day)
-    done = []
-    for entry, item in held:
-        outcome = _decide(work, batch, item, day)
-        if outcome in UNKNOWN_NAME and is_closing:
-            outcome = refuse_line(item.line, str(outcome), batch.year_to_date(item.waits_behind))
-        if isinstance(outcome, str):
-            work.lanes[item.lane].cache.waiting.add(item.waits_behind)
-            continue
-        work.count(item.lane, item.topic, item.trade_date, "held", -1)
-        _record(work, batch, item, bucket_of(item.key), outcome)
-        done.append(entry)
-    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, batch.journal)
-    await store.save_years(work.connection, batch.changed)
-    for row in batch.identities:
-        await work.connection.execute(
-            store.DECIDE_HELD_IDENTITY, row[0], row[1], row[5], row[6], row[7], row[3], row[4]
-        )
-    return done
-
-
-async def free_if_facts_changed(work: Work) -> bool:
-    """Try the held lines again after a plan became known."""
-    freed = 0
-    for number, lane in work.lanes.items():
-        if lane.cache.waiting and lane.cache.tried_changes != work.facts.changes:
-            freed += await free_held(work, number)
-    return freed > 0
-
-
-# -- census ----------------------------------------------------------------------------------------------------------
-
-
-async def note_census(work: Work, items: list[PublicRecord]) -> None:
-    """Keep each participant's facts with their history, then free the lines that waited for them."""
-    asked = [(item.body["participant_id"], item.body["plan_id"]) for item in items]
-    known = await store.find_census(work.connection, asked)
-    rows = []
-    for item, pair in zip(items, asked, strict=True):
-        work.count(item.lane, item.topic, item.trade_date, "decided")
-        body = Census.model_validate(item.body).model_dump(mode="json")
-        before = known.get(pair)
-        if before is not None and before[1] == body:
-            continue
-        person = participant_of_census(body, before[2] if before else None)
-        version = before[0] + 1 if before else 1
-        effective = item.trade_date if before is None else day_after(item.trade_date)
-        known[pair] = (version, body, person)
-        rows.append(
-            (*pair, version, bucket_of(pair[0]), item.lane, item.trade_date, effective,
-             work.at(item.lane, item.recorded_at), orjson.dumps(body).decode(), msgspec.json.encode(person).decode())
-        )  # fmt: skip
-    await store.copy(work.connection, "participants", store.PARTICIPANT_COLUMNS, rows)
-    for lane in {item.lane for item in items}:
-        await free_held(work, lane)

@@ -26,6 +26,8 @@ class LineItem(msgspec.Struct, gc=False):
     body_hash: bytes
     line: intake.Line
     trace: str | None = None
+    resolution: str | None = None
+    """What an operator said about a line that was held as a repeat: book or withdraw."""
 
     @property
     def cents(self) -> int:

@@ -19,6 +19,8 @@ from shared.values.trading_days import date_text
 RECEIPT = "nestwork.payroll.receipt.v1"
 STATUS = {"a": "accepted", "p": "partially_accepted", "r": "rejected", "h": "held"}
 LETTER = {status: letter for letter, status in STATUS.items()}
+INSTRUCTION = b"i"
+"""The identity of a request that moves no cents itself: what it asks for is done to another one."""
 
 
 def code(
@@ -38,14 +40,14 @@ def code(
 
 
 def _say(
-    work: Work, item: LineItem, status: str, receipt_id: str, *, accepted: int = 0, rejected: int = 0,
+    work: Work, item: LineItem | PublicRecord, status: str, receipt_id: str, *, accepted: int = 0, rejected: int = 0,
     credited: list[dict[str, Any]] | None = None, codes: list[dict[str, Any]] | None = None,
     original: str | None = None,
 ) -> None:  # fmt: skip
     decided_at = work.at(item.lane, item.recorded_at)
     body: dict[str, Any] = {
         "request": {"source": item.ce_source, "id": item.ce_id},
-        "payroll_id": item.line.payroll_id,
+        "payroll_id": item.line.payroll_id if isinstance(item, LineItem) else item.body.get("payroll_id"),
         "status": status,
         "accepted_cents": accepted,
         "rejected_cents": rejected,
@@ -70,7 +72,8 @@ def _say(
 
 def say_final(work: Work, item: LineItem, decision: LineDecision) -> None:
     """The final receipt: what was recorded and what was cut, each cut with its code; notes cut nothing."""
-    codes = [code(cut.code, cut.source or None, cut.cents) for cut in decision.cuts]
+    # A withdrawn repeat is cut by a code that warns otherwise: what cuts cents is an error.
+    codes = [code(cut.code, cut.source or None, cut.cents, severity="error") for cut in decision.cuts]
     codes += [code(note.code, note.source, note.cents, severity="info") for note in decision.notes]
     codes += [code("MISSPELT_FIELD", message=f"{name} is not a field of this event") for name in item.line.misspelt]
     _say(
@@ -85,24 +88,31 @@ def say_final(work: Work, item: LineItem, decision: LineDecision) -> None:
     )
 
 
-def say_held(work: Work, item: LineItem, name: str) -> None:
-    """Not final: the line waits for something that is named."""
-    _say(work, item, "held", f"{item.receipt_id}:held", codes=[code(name)])
+def say_held(work: Work, item: LineItem, name: str, *, again: bool = False) -> None:
+    """Not final: the line waits for something that is named; said again when that has changed."""
+    _say(work, item, "held", f"{item.receipt_id}:held{f':{name}' if again else ''}", codes=[code(name)])
 
 
-def say_known(work: Work, item: LineItem, known: Known) -> None:
+def say_instruction(work: Work, item: PublicRecord, refused: str | None) -> None:
+    """Whether an operator's word was obeyed; the line it is about gets a receipt of its own."""
+    codes = [] if refused is None else [code(refused)]
+    _say(work, item, "accepted" if refused is None else "rejected", item.identity.hex(), codes=codes)
+
+
+def say_known(work: Work, item: LineItem | PublicRecord, known: Known) -> None:
     """A resend gets the first decision again; the same id with another body is refused."""
-    place = f"{item.receipt_id}:{item.topic}:{item.lane}:{item.offset}"
+    receipt_id = item.identity.hex()
+    place = f"{receipt_id}:{item.topic}:{item.lane}:{item.offset}"
     if known.body_hash != item.body_hash:
         _say(
-            work, item, "rejected", place, rejected=item.cents, codes=[code("IDEMPOTENCY_MISMATCH")],
-            original=item.receipt_id,
+            work, item, "rejected", place, rejected=max(0, item.cents), codes=[code("IDEMPOTENCY_MISMATCH")],
+            original=receipt_id,
         )  # fmt: skip
         return
     codes = [code("WAITING_FOR_EARLIER_LINE", message="the first of these is held")] if known.status == "h" else []
     _say(
         work, item, "duplicate", place, accepted=known.accepted, rejected=known.rejected, codes=codes,
-        original=item.receipt_id,
+        original=receipt_id,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from msgspec.structs import astuple
 from services.contribution.rules.participant import Participant
 from services.contribution.rules.records import YearToDate
 from shared.runtime.clients import Connection
+from shared.runtime.copying import copy_rows
 from shared.runtime.facts import FactRecord
 from shared.values.hashing import bucket_of
 
@@ -35,19 +36,21 @@ CROSS JOIN LATERAL (SELECT person FROM participants
                     ORDER BY version DESC LIMIT 1) AS p"""
 FIND_YEARS = """
 SELECT asked.participant_id, asked.plan_id, asked.year, y.regular_pre_tax, y.regular_roth, y.catch_up,
-       y.relabelled_pre_tax, y.relabelled_roth, y.other_additions, y.compensation, y.match
+       y.relabelled_pre_tax, y.relabelled_roth, y.other_additions, y.compensation, y.match, y.line_marks
 FROM unnest($1::text[], $2::text[], $3::int[]) AS asked(participant_id, plan_id, year)
 CROSS JOIN LATERAL (SELECT * FROM year_to_date AS one WHERE one.participant_id = asked.participant_id
                       AND one.plan_id = asked.plan_id AND one.year = asked.year OFFSET 0) AS y"""
 SAVE_YEARS = """
 INSERT INTO year_to_date (participant_id, plan_id, year, bucket, lane, regular_pre_tax, regular_roth, catch_up,
-                          relabelled_pre_tax, relabelled_roth, other_additions, compensation, match)
+                          relabelled_pre_tax, relabelled_roth, other_additions, compensation, match, line_marks)
 SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::smallint[], $5::int[], $6::bigint[], $7::bigint[],
-                     $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
+                     $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
+                     $14::bytea[])
 ON CONFLICT (participant_id, plan_id, year) DO UPDATE SET
   regular_pre_tax = excluded.regular_pre_tax, regular_roth = excluded.regular_roth, catch_up = excluded.catch_up,
   relabelled_pre_tax = excluded.relabelled_pre_tax, relabelled_roth = excluded.relabelled_roth,
-  other_additions = excluded.other_additions, compensation = excluded.compensation, match = excluded.match"""
+  other_additions = excluded.other_additions, compensation = excluded.compensation, match = excluded.match,
+  line_marks = excluded.line_marks"""
 FIND_CENSUS = """
 SELECT asked.participant_id, asked.plan_id, p.version, p.body, p.person
 FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS one(participant_id, plan_id)) AS asked
@@ -68,9 +71,17 @@ HELD_COLUMNS = [
     "lane", "entry", "trade_date", "plan_id", "participant_id", "payroll_id", "year", "code", "requested",
     "recorded_at", "item",
 ]  # fmt: skip
-SELECT_HELD = "SELECT entry, trade_date, code, item FROM held_lines WHERE lane = $1 ORDER BY entry"
+SELECT_HELD = """
+SELECT entry, trade_date, code, item, resolution, resolved_for FROM held_lines WHERE lane = $1 ORDER BY entry"""
 SELECT_HELD_KEYS = """
 SELECT DISTINCT lane, participant_id, plan_id, year FROM held_lines WHERE lane = ANY($1::int[])"""
+MOVE_HELD = """
+UPDATE held_lines SET code = moved.code FROM unnest($2::bigint[], $3::text[]) AS moved(entry, code)
+WHERE lane = $1 AND held_lines.entry = moved.entry"""
+RESOLVE_HELD = """
+UPDATE held_lines SET resolution = $3, resolved_for = $4
+WHERE lane = $1 AND entry = $2 AND code = 'DUPLICATE_PAYROLL_LINE' AND resolution IS NULL RETURNING entry"""
+FREED_COLUMNS = ["lane", "entry", "identity", "plan_id", "payroll_id", "requested", "held_for", "freed_for"]
 DELETE_HELD = "DELETE FROM held_lines WHERE lane = $1 AND entry = ANY($2::bigint[])"
 ADD_UP_RUNS = """
 INSERT INTO run_parts (trade_date, lane, plan_id, payroll_id, lines, submitted, accepted, rejected, credited,
@@ -202,19 +213,31 @@ async def find_participants(
     return {(row[0], row[1]): _person(row[2]) for row in rows}
 
 
-async def find_years(connection: Connection, asked: Iterable[YearKey]) -> dict[YearKey, YearToDate]:
-    """The accumulators of each (participant, plan, year) that has any."""
+async def find_years(
+    connection: Connection, asked: Iterable[YearKey]
+) -> tuple[dict[YearKey, YearToDate], dict[YearKey, bytes]]:
+    """The accumulators of each (participant, plan, year) that has any, and the marks of its lines."""
     keys = list(set(asked))
     rows = await connection.fetch(
         FIND_YEARS, [key[0] for key in keys], [key[1] for key in keys], [key[2] for key in keys]
     )
-    return {(row[0], row[1], row[2]): YearToDate(*tuple(row)[3:]) for row in rows}
+    years, marks = {}, {}
+    for row in rows:
+        participant, plan, year, *sums, line_marks = row
+        years[participant, plan, year] = YearToDate(*sums)
+        marks[participant, plan, year] = line_marks
+    return years, marks
 
 
-async def save_years(connection: Connection, years: dict[YearKey, tuple[int, int, YearToDate]]) -> None:
+async def save_years(
+    connection: Connection, years: dict[YearKey, tuple[int, int, YearToDate]], marks: dict[YearKey, bytes]
+) -> None:
     """Write accumulators, each with its bucket and lane, in key order, so that writers can't deadlock."""
     if years:
-        rows = [(*key, bucket, lane, *astuple(year)) for key, (bucket, lane, year) in sorted(years.items())]
+        rows = [
+            (*key, bucket, lane, *astuple(year), marks.get(key, b""))
+            for key, (bucket, lane, year) in sorted(years.items())
+        ]
         await connection.execute(SAVE_YEARS, *map(list, zip(*rows, strict=True)))
 
 
@@ -226,10 +249,7 @@ async def find_census(
     return {(row[0], row[1]): (row[2], orjson.loads(row[3]), _person(row[4])) for row in rows}
 
 
-async def copy(connection: Connection, table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
-    """Write rows by COPY."""
-    if rows:
-        await connection.copy_records_to_table(table, records=rows, columns=columns)
+copy = copy_rows
 
 
 async def store_run_facts(connection: Connection, facts: list[FactRecord]) -> list[tuple[FactRecord, str]]:

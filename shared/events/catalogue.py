@@ -14,6 +14,7 @@ from shared.events.payroll import (
     PayrollFunded,
     PayrollOpened,
     PayrollReturned,
+    RepeatResolved,
     Reversal,
 )
 from shared.events.plan import PlanFact
@@ -28,10 +29,10 @@ from shared.events.topics import CUT_TOPICS, VALUE_CUT_TOPICS, Topic
 from shared.events.valuation import DayClosed
 
 EVENTS: tuple[type[Event], ...] = (
-    Contribution, Reversal, PayrollReceipt, PayrollOpened, PayrollClosed, PayrollFunded, PayrollReturned, Census,
-    ElectionChanged, ExchangeRequested, RebalanceRequested, DistributionRequested, ParticipantReceipt, PlanFact,
-    FundFact, LimitsFact, PriceFact, CloseRequested, ValueRequested, Order, Confirmation, Holdings, DayClosed,
-    DayCutMarker, ValueCutMarker,
+    Contribution, Reversal, RepeatResolved, PayrollReceipt, PayrollOpened, PayrollClosed, PayrollFunded,
+    PayrollReturned, Census, ElectionChanged, ExchangeRequested, RebalanceRequested, DistributionRequested,
+    ParticipantReceipt, PlanFact, FundFact, LimitsFact, PriceFact, CloseRequested, ValueRequested, Order,
+    Confirmation, Holdings, DayClosed, DayCutMarker, ValueCutMarker,
 )  # fmt: skip
 
 MARKERS: tuple[type[Event], ...] = (DayCutMarker, ValueCutMarker)

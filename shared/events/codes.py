@@ -71,7 +71,9 @@ _LINES = (
          "Check the termination and rehire dates in the census."),
     Code("DUPLICATE_PAYROLL_LINE", "warning",
          "A line with the same plan, payroll, participant, pay date, pay and amounts came before under another id.",
-         "Confirm that it is a further line, or withdraw it; it is held and moves no money."),
+         "Book it as a further line or withdraw it (`nestwork law resolve`); held it moves no money."),
+    Code("NOTHING_TO_RESOLVE", "error", "No line of this id is held as a repeat of an earlier one.",
+         "Name the ce_id and ce_source of a line that is held with DUPLICATE_PAYROLL_LINE and not resolved yet."),
     Code("IDEMPOTENCY_MISMATCH", "error", "The same ce_id came before with another body.",
          "Give each line its own ce_id; the first body stands."),
     Code("WAITING_FOR_EARLIER_LINE", "info", "An earlier line of the participant is held; this one follows it.",
@@ -114,8 +116,10 @@ _INVESTING = (
 )  # fmt: skip
 
 _TRADING = (
-    Code("INVALID_PRICE", "error", "The price is not a positive plain decimal.",
-         "Send the price as decimal text, like 23.47."),
+    Code("INVALID_PRICE", "error", "The price is not a positive plain decimal, or more than 10,000,000 a share.",
+         "Send the price in dollars as decimal text, like 23.47."),
+    Code("PRICE_CONFLICT", "error", "Another price of the same fund, date and version says something else.",
+         "Publish the right price with a higher version; the first one stands."),
     Code("UNKNOWN_ORDER", "error", "The confirmation names an order that was never sent.",
          "Ask the custodian; check the order id."),
     Code("CONFIRMATION_CONFLICT", "error", "Another confirmation with the same order and version says something else.",

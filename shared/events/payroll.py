@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -77,6 +77,28 @@ class Reversal(Event):
     """The ce_id of the line, sent by the same ce_source."""
     amounts: Amounts | None = None
     """What to take back, by source as credited; left out = all that is left of the line."""
+    reason: Text
+    """Why, for the people who read the books."""
+
+
+class RepeatResolved(Event):
+    """Somebody looked at a line held with DUPLICATE_PAYROLL_LINE and says what it is. Key: participant_id."""
+
+    ce_type: ClassVar[str] = "nestwork.payroll.repeat-resolved.v1"
+    topic: ClassVar[Topic] = PAYROLL_CONTRIBUTIONS
+
+    plan_id: Id
+    """The plan of the line."""
+    participant_id: Id
+    """The participant of the line; must equal the record's key."""
+    payroll_id: Id
+    """The payroll run of the line."""
+    resolves: Text
+    """The ce_id of the held line."""
+    line_source: Text | None = None
+    """The ce_source of the held line; left out = that of this event."""
+    action: Literal["book", "withdraw"]
+    """`book`: it is a further line, decide it now. `withdraw`: it was sent twice, reject it."""
     reason: Text
     """Why, for the people who read the books."""
 

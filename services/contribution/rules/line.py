@@ -131,21 +131,6 @@ def hold_line(code: str, year_to_date: YearToDate) -> LineDecision:
     return LineDecision(HELD, 0, 0, (), (), (Cut("", 0, code),), year_to_date)
 
 
-def same_line_key(line: Line) -> tuple[object, ...]:
-    """Return what makes two lines under different ids the same one (`DUPLICATE_PAYROLL_LINE`).
-
-    Plan, payroll, participant, pay date, pay and amounts; the order of the amounts says nothing.
-    """
-    return (
-        line.plan_id,
-        line.payroll_id,
-        line.participant_id,
-        line.pay_date,
-        line.compensation,
-        tuple(sorted(line.amounts)),
-    )
-
-
 def _admit(line: Line, plan: PlanRules, participant: Participant) -> tuple[dict[str, int], tuple[Cut, ...]]:
     """Part a line into what may come in, by source, and what sources, plan or employment refuse."""
     refused = refusal(plan.eligibility, plan.post_severance_days, participant, line.pay_date)

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from services.contribution.rules.intake import Line
-from services.contribution.rules.line import LineDecision, decide_line, refuse_line, same_line_key
+from services.contribution.rules.line import LineDecision, decide_line, refuse_line
 from services.contribution.rules.participant import Employment, Opening, Participant
 from services.contribution.rules.plan_rules import PlanRules, plan_rules_of
 from services.contribution.rules.records import NOTHING_YET, Cut, LimitUse, Relabel, YearToDate, year_to_date_at_start
@@ -193,13 +193,6 @@ def test_without_limits_a_line_is_held_unless_all_of_it_is_refused_anyway() -> N
 def test_a_negative_amount_refuses_the_line_and_counts_nowhere() -> None:
     decision = decided(("pre_tax", "10.00"), ("match", "-1.00"))
     assert (decision.status, decision.codes, decision.year_to_date) == ("rejected", ("INVALID_AMOUNT",), NOTHING_YET)
-
-
-def test_the_same_line_has_the_same_key_whatever_the_order_of_its_amounts() -> None:
-    one = a_line(("pre_tax", "10.00"), ("roth", "5.00"))
-    assert same_line_key(one) == same_line_key(a_line(("roth", "5.00"), ("pre_tax", "10.00")))
-    assert same_line_key(one) != same_line_key(a_line(("pre_tax", "10.00"), ("roth", "5.01")))
-    assert same_line_key(one) != same_line_key(a_line(("pre_tax", "10.00"), ("roth", "5.00"), payroll="R2"))
 
 
 @pytest.mark.parametrize(

@@ -154,13 +154,6 @@ def test_rules_that_the_limits_call_unused_are_unused_and_no_other_is() -> None:
     assert {path for path in unused if not path.endswith("__init__.py")} == said
 
 
-def test_the_limits_say_which_line_is_booked_although_it_came_before() -> None:
-    limits = prose(ROOT / "docs/guarantees.md").split("## Limits, today")[1]
-    handlers = imports_of(ROOT / "services/contribution/handlers.py")
-    is_checked = "services.contribution.rules.line.same_line_key" in handlers
-    assert is_checked == ("DUPLICATE_PAYROLL_LINE" not in limits)
-
-
 def test_every_decision_is_in_the_list_of_decisions() -> None:
     folder = ROOT / "docs/decisions"
     listed = set(LINK.findall((folder / "README.md").read_text(encoding="utf-8")))

@@ -1,0 +1,158 @@
+"""Held lines: tried again when a fact came, rejected when a date ends, booked or withdrawn by an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+import msgspec
+from asyncpg.pgproto.pgproto import UUID
+
+from services.contribution import receipts, store
+from services.contribution.handlers import (
+    UNKNOWN_NAME,
+    LaneCache,
+    answer_known,
+    decide_item,
+    load_batch,
+    record_decision,
+)
+from services.contribution.items import LineItem
+from services.contribution.metrics import count_lines
+from services.contribution.rules.line import LIMITS_NOT_LOADED, refuse_line
+from shared.events.topics import LIMITS
+from shared.runtime.records import PublicRecord
+from shared.runtime.work import Work
+from shared.values.hashing import bucket_of
+from shared.values.identity import identity_of
+
+NOTHING_TO_RESOLVE = "NOTHING_TO_RESOLVE"
+
+
+class Held(NamedTuple):
+    """A held line with the date and the code it was last tried with."""
+
+    entry: int
+    code: str
+    held_for: date
+    item: LineItem
+
+
+async def free_held(work: Work, lane: int, closing: date | None = None) -> int:
+    """Decide the held lines that can be decided now, in the order they came; returns how many were decided.
+
+    With ``closing`` the date ends: its lines that still name an unknown plan or participant are rejected.
+    """
+    cache: LaneCache = work.lanes[lane].cache
+    cache.tried_changes = work.facts.changes
+    if not cache.waiting:
+        return 0
+    cache.waiting = set()
+    done: list[int] = []
+    by_day = _by_day(work, await work.connection.fetch(store.SELECT_HELD, lane))
+    for day in sorted(by_day):
+        done += await _free_date(work, day, by_day[day], closing is not None and day <= closing)
+    await work.connection.execute(store.DELETE_HELD, lane, done)
+    return len(done)
+
+
+def _by_day(work: Work, rows: list[Any]) -> dict[date, list[Held]]:
+    """The held lines by the date they would be decided for: a line is never dated before one it waits behind."""
+    by_day: dict[date, list[Held]] = {}
+    behind: dict[store.YearKey, date] = {}
+    for row in rows:
+        item = msgspec.msgpack.decode(row["item"], type=LineItem)
+        item.resolution = row["resolution"]
+        day = max(_freed_on(work, item, row), behind.get(item.waits_behind, date.min))
+        behind[item.waits_behind] = item.trade_date = day
+        by_day.setdefault(day, []).append(Held(row["entry"], row["code"], row["trade_date"], item))
+    return by_day
+
+
+def _freed_on(work: Work, item: LineItem, row: Mapping[str, Any]) -> date:
+    """Freed money takes the date of what freed it: limits loaded, or an operator's word, after the line's own date."""
+    since = row["resolved_for"]
+    if row["code"] == LIMITS_NOT_LOADED:
+        since = work.facts.since(LIMITS.name, str(item.line.pay_date.year))
+    held_for: date = row["trade_date"]
+    return held_for if since is None else max(held_for, since)
+
+
+async def _free_date(work: Work, day: date, held: list[Held], is_closing: bool) -> list[int]:
+    """Decide one date's held lines; those that can't be yet wait on. Returns the entries that are done."""
+    batch = await load_batch(work, [one.item for one in held], day)
+    done: list[int] = []
+    later: list[tuple[Any, ...]] = []
+    waiting: list[tuple[Held, str]] = []
+    for one in held:
+        item = one.item
+        outcome = decide_item(work, batch, item, day)
+        if outcome in UNKNOWN_NAME and is_closing:
+            outcome = refuse_line(item.line, str(outcome), batch.year_to_date(item.waits_behind))
+        if isinstance(outcome, str):
+            work.lanes[item.lane].cache.waiting.add(item.waits_behind)
+            waiting += [(one, outcome)] if outcome != one.code else []
+            continue
+        work.count(item.lane, item.topic, day, "held", -1)
+        record_decision(work, batch, item, bucket_of(item.key), outcome)
+        done.append(one.entry)
+        if day > one.held_for:
+            later.append(
+                (item.lane, one.entry, UUID(item.identity), item.line.plan_id, item.line.payroll_id, item.cents,
+                 one.held_for, day)
+            )  # fmt: skip
+    await _wait_on(work, waiting)
+    connection = work.connection
+    count_lines(work, batch.journal)
+    await store.copy(connection, "journal", store.JOURNAL_COLUMNS, batch.journal)
+    await store.copy(connection, "freed_lines", store.FREED_COLUMNS, later)
+    await store.save_years(connection, batch.changed, batch.marks)
+    for row in batch.identities:
+        await connection.execute(store.DECIDE_HELD_IDENTITY, row[0], row[1], row[5], row[6], row[7], row[3], row[4])
+    return done
+
+
+async def _wait_on(work: Work, waiting: list[tuple[Held, str]]) -> None:
+    """Say what a line waits for now, where that has changed."""
+    by_lane: dict[int, list[tuple[Held, str]]] = {}
+    for one, code in waiting:
+        by_lane.setdefault(one.item.lane, []).append((one, code))
+        receipts.say_held(work, one.item, code, again=True)
+    for lane, moved in by_lane.items():
+        entries, codes = [one.entry for one, _ in moved], [code for _, code in moved]
+        await work.connection.execute(store.MOVE_HELD, lane, entries, codes)
+
+
+async def free_if_facts_changed(work: Work) -> bool:
+    """Try the held lines again after a plan or a year's limits became known."""
+    freed = 0
+    for number, lane in work.lanes.items():
+        if lane.cache.waiting and lane.cache.tried_changes != work.facts.changes:
+            freed += await free_held(work, number)
+    return freed > 0
+
+
+# -- an operator's word on a repeat ----------------------------------------------------------------------------------
+
+
+async def resolve_repeats(work: Work, items: list[PublicRecord]) -> None:
+    """Book or withdraw lines that are held because they say the same as an earlier one; one answer per request."""
+    for item in items:
+        bucket = bucket_of(item.key)
+        resolved = identity_of(item.key, item.body.get("line_source") or item.ce_source, item.body["resolves"])
+        known = await store.find_identities(work.connection, [bucket, bucket], [item.identity, resolved])
+        if work.guards.identity.known(known, item.identity):
+            answer_known(work, item, known[item.identity])
+            continue
+        held = known.get(resolved)
+        found = held is not None and held.status == "h" and await work.connection.fetchval(
+            store.RESOLVE_HELD, item.lane, held.entry, item.body["action"], item.trade_date
+        )  # fmt: skip
+        number = work.next_entry(item.lane)
+        row = (bucket, UUID(item.identity), UUID(item.body_hash), item.trade_date, number, receipts.INSTRUCTION, 0, 0)
+        await store.copy(work.connection, "identities", store.IDENTITY_COLUMNS, [row])
+        work.count(item.lane, item.topic, item.trade_date, "decided")
+        receipts.say_instruction(work, item, None if found else NOTHING_TO_RESOLVE)
+        if found:
+            await free_held(work, item.lane)

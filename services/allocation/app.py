@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.allocation import closing, handlers, pages
+from services.allocation import closing, handlers, metrics, pages
 from services.allocation.items import ReleasedLine, explode_released
 from shared.events import requests
 from shared.events.fund import FundFact
@@ -59,6 +59,7 @@ SERVICE = Service(
         ),
     ),
     rerouting=Rerouting(REQUESTS_REROUTED, (PARTICIPANT_REQUESTS.name,)),
+    snapshot=metrics.snapshot,
     genesis_tables=("journal", "held_requests"),
 )
 app = worker_app(SERVICE, pages.PAGES)

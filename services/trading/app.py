@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.trading import building, dayclock, filling, handlers, pages, store
+from services.trading import building, dayclock, filling, handlers, metrics, pages, store
 from services.trading.items import ConfirmationItem, InstructedLine, explode_confirmation, explode_instructed
 from shared.events.custodian import Confirmation
 from shared.events.fund import FundFact
@@ -76,6 +76,7 @@ SERVICE = Service(
     tasks={"say_orders": building.say_orders, "fill": filling.post_fills},
     standing=filling.judge_confirmations,
     background=(dayclock.run_day_clock,),
+    snapshot=metrics.snapshot,
     genesis_tables=("journal",),
 )
 app = worker_app(SERVICE, pages.PAGES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.valuation import closing, handlers, pages, store
+from services.valuation import closing, handlers, metrics, pages, store
 from services.valuation.items import FilledItem, explode_filled
 from shared.events.custodian import Holdings
 from shared.events.fund import FundFact
@@ -53,6 +53,7 @@ SERVICE = Service(
             close=closing.close_lane,
         ),
     ),
+    snapshot=metrics.snapshot,
     genesis_tables=("journal",),
 )
 app = worker_app(SERVICE, pages.PAGES)

@@ -12,7 +12,6 @@ from services.valuation.rules import proof
 from services.valuation.rules.balances import Rates
 from shared.events.topics import FUNDS, INTERNAL_TOPICS, VALUATION_DAYS
 from shared.events.valuation import DayClosed
-from shared.runtime import metrics
 from shared.runtime.logs import get_logger
 from shared.runtime.work import Work
 from shared.values.shares import Price, units_of
@@ -76,7 +75,6 @@ async def prove_date(work: Work, day: date) -> bool:
     if status == "broken":
         broken = {name: one for name, one in equations.items() if not one["ok"]}
         log.error("day_not_proven", trade_date=day.isoformat(), equations=broken)
-        work.after_commit(lambda: metrics.CONSERVATION_BREAKS.set(len(broken)))
     _say_closed(work, day, status, equations)
     return True
 

@@ -12,6 +12,7 @@ from shared.events.topics import Topic
 if TYPE_CHECKING:
     from shared.runtime.clients import Connection
     from shared.runtime.control import Control
+    from shared.runtime.exposition import Value
     from shared.runtime.facts import FactRecord
     from shared.runtime.records import Malformed, Record
     from shared.runtime.work import Task, Work
@@ -136,6 +137,11 @@ async def no_standing_decisions(_work: Work) -> bool:
     return False
 
 
+async def no_gauges(_connection: Connection) -> list[Value]:
+    """For services whose books have nothing to watch besides what the frame keeps in them."""
+    return []
+
+
 @dataclass(frozen=True)
 class Service:
     """Everything the frame needs to run one service."""
@@ -156,6 +162,9 @@ class Service:
     """Own tables with ``lane`` and ``trade_date``, whose rows from before the first cut get that cut's date."""
     on_claim: Callable[[Connection, list[int]], Awaitable[Mapping[int, Any]]] | None = None
     """Loads each lane's cache; dropped on every claim and fence."""
+
+    snapshot: Callable[[Connection], Awaitable[list[Value]]] = no_gauges
+    """The service's own gauges, asked of its books every few seconds by one worker."""
 
     @property
     def database(self) -> str:

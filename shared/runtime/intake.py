@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -126,6 +126,20 @@ class Intake:
         if fetched:
             metrics.BUFFERED_BYTES.set(self.size)
             self.arrived.set()
+
+    def lag(self, now: float) -> Iterator[tuple[str, int, int, float]]:
+        """By partition: records not decided, and the age of the first of them in seconds.
+
+        With nothing fetched nothing is known to wait; that fetching itself stands still is seen from outside.
+        """
+        assigned = self.consumer.assignment()
+        for place, buffer in self.buffers.items():
+            if not buffer.records:
+                yield place.topic, place.partition, 0, 0.0
+                continue
+            first, end = buffer.records[0], self.consumer.highwater(place) if place in assigned else None
+            records = max(len(buffer.records), (end or 0) - first.offset)
+            yield place.topic, place.partition, records, max(0.0, now - first.timestamp / 1000)
 
     def took(self, place: TopicPartition, count: int) -> None:
         """Remove the first ``count`` records of a partition: their poll is committed."""

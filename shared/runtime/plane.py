@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import asyncpg
@@ -236,7 +237,6 @@ class MoneyPlane:
 
     async def _stop_lanes(self, loss: LogLoss) -> None:
         """An internal log lost records: stop the lanes it names (all, when it names none) and page; never skip."""
-        metrics.LANES_STOPPED.inc()
         log.error("lane_stopped", reason=str(loss))
         self.stopped_lanes |= {lane: str(loss) for lane in self.poll_lanes}
         await self._claim_again()
@@ -293,6 +293,7 @@ class MoneyPlane:
             part.lane.inputs[part.place.topic] = part.after
             self.intake.took(part.place, part.taken)
             metrics.RECORDS_READ.labels(topic=part.place.topic).inc(part.taken)
+            metrics.RECORDS_LATE.labels(topic=part.place.topic).inc(_late(part.records))
         metrics.POLL_SECONDS.observe(time.perf_counter() - started)
         metrics.POLL_RECORDS.observe(sum(part.taken for part in slices))
         oldest = min(part.records[0].recorded_at for part in slices)
@@ -366,6 +367,12 @@ class MoneyPlane:
     def is_alive(self, within_seconds: float = 60.0) -> bool:
         """True while the loop moved within ``within_seconds``; a broker or database outage is not death."""
         return time.monotonic() - self.progressed_at < within_seconds or not self.lanes
+
+
+def _late(records: list[Any]) -> int:
+    """How many of a slice's records are decided later than they should be; a partition is in the order of time."""
+    limit = datetime.fromtimestamp(time.time() - metrics.LATE_AFTER_SECONDS, UTC)
+    return bisect.bisect_left(records, limit, key=lambda record: record.recorded_at)
 
 
 def _share(records: Iterable[Any], bytes_most: int, records_most: int) -> list[Any]:

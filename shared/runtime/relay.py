@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -33,6 +34,7 @@ class Relay:
     ) -> None:
         self.names, self.points, self.make = names, points, make
         self.waiting: deque[OutboxRow] = deque()
+        self.committed_at: deque[float] = deque()
         self.waiting_bytes = 0
         self.published: dict[StreamKey, tuple[int, int]] = {}
         self.producer: AIOKafkaProducer | None = None
@@ -45,10 +47,16 @@ class Relay:
         """True while so much waits that no more should be decided."""
         return self.waiting_bytes > BACKLOG_BYTES_MAX
 
+    @property
+    def waiting_since(self) -> float:
+        """When the oldest waiting row was handed over, in seconds since 1970; 0 when none waits."""
+        return self.committed_at[0] if self.committed_at else 0.0
+
     def hand_over(self, rows: list[OutboxRow]) -> None:
         """Queue rows that are committed, in the order of their streams."""
         if rows:
             self.waiting.extend(rows)
+            self.committed_at.extend([time.time()] * len(rows))
             self.waiting_bytes += sum(len(row.payload) for row in rows)
             self.is_empty.clear()
             self.has_rows.set()
@@ -57,6 +65,7 @@ class Relay:
         """Drop everything: the lanes were lost or will be loaded again, with their unpublished rows."""
         self.epoch += 1
         self.waiting.clear()
+        self.committed_at.clear()
         self.waiting_bytes = 0
         self.published.clear()
         self.has_rows.clear()
@@ -96,6 +105,7 @@ class Relay:
     def _settle(self, rows: list[OutboxRow]) -> None:
         for row in rows:
             invariant(self.waiting.popleft() is row, "the relay publishes a prefix of what waits")
+            self.committed_at.popleft()
             self.waiting_bytes -= len(row.payload)
             self.published[row.lane, row.topic, row.partition] = (row.epoch, row.last_seq)
         if not self.waiting:

@@ -10,16 +10,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import mode
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from shared.runtime.clients import Pool, open_pool
 from shared.runtime.control import Control
 from shared.runtime.definition import Service
+from shared.runtime.exposition import Exposition
 from shared.runtime.faustplane import NestworkApp, cancelled, make_app
 from shared.runtime.guards import Guards
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.plane import MoneyPlane
 from shared.runtime.settings import settings
+from shared.runtime.snapshot import run_snapshots
 from shared.runtime.tokens import CALLER_KEY, Caller, Refused, Role, Tokens, caller_of
 
 log = get_logger(__name__)
@@ -64,6 +66,7 @@ class Worker:
         self.plane: MoneyPlane | None = None
         self.pool: Pool | None = None
         self.tokens = Tokens(self.config.tokens_file) if self.config.tokens_file is not None else None
+        self.exposition = Exposition(service.name, lambda: self.plane)
         self.tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -76,6 +79,7 @@ class Worker:
         control = Control(self.pool, self.config, control_plane.reads)
         runs: list[Any] = [control_plane.run(name) for name in control_plane.stores]
         runs += [background(control) for background in self.service.background]
+        runs += [self.exposition.watch_loop(), run_snapshots(control, self.service, self.exposition)]
         self.tasks = [asyncio.create_task(self._guarded(run)) for run in runs]
 
     async def _guarded(self, run: Any) -> None:
@@ -115,7 +119,7 @@ def _add_pages(app: NestworkApp, worker: Worker, pages: Mapping[str, Page]) -> N
 
     @app.page("/metrics", name="metrics")
     async def metrics(web: Any, _request: Any) -> Any:
-        return web.bytes(generate_latest(), content_type=CONTENT_TYPE_LATEST.split(";")[0])
+        return web.bytes(worker.exposition.text(), content_type=CONTENT_TYPE_LATEST.split(";")[0])
 
     for path, page in pages.items():
         _add_page(app, worker, path, page)

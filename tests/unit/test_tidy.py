@@ -17,7 +17,7 @@ FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 500
 EMPTY_NAMES = re.compile(r"^(utils?|helpers?|common|misc|manager.*|base_.*service.*)$")
 SQL = re.compile(r"^\s*(SELECT .+ FROM|INSERT INTO|UPDATE .+ SET|DELETE FROM|CREATE TABLE|WITH .+ AS \()", re.DOTALL)
-FRAME_SQL = {"beats", "factcache", "facts", "lanes", "migrations", "outbox", "parking", "poll", "work"}
+FRAME_SQL = {"beats", "factcache", "facts", "lanes", "migrations", "outbox", "parking", "poll", "snapshot", "work"}
 """Files of the frame that each own tables of it, with their statements."""
 CLOCKS = {"now", "utcnow", "today", "uuid4", "uuid1"}
 
@@ -119,7 +119,11 @@ def test_rules_read_no_clock_and_throw_no_dice(file: Path) -> None:
 
 @pytest.mark.parametrize("file", SOURCE, ids=named)
 def test_sql_lives_in_stores_and_in_the_named_files_of_the_frame(file: Path) -> None:
-    if "store" in file.stem or (file.parent == ROOT / "shared" / "runtime" and file.stem in FRAME_SQL):
+    if (
+        "store" in file.stem
+        or file.match("services/*/metrics.py")
+        or (file.parent == ROOT / "shared" / "runtime" and file.stem in FRAME_SQL)
+    ):
         return
     texts = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)]
     lines = [node.lineno for node in texts if isinstance(node.value, str) and SQL.match(node.value)]

@@ -19,6 +19,9 @@ TEXT_CHARACTERS_MAX = 1_000
 CENTS_MAX = 10**13
 """A hundred billion dollars in one field is a mistake of units; sums of many of these still fit 64 bits."""
 
+DOLLARS_PER_SHARE_MAX = 10**7
+"""Ten million dollars a share is beyond every listed security: a mistake of units, which values would carry on."""
+
 NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f]*$"
 DECIMAL = r"^[0-9]{1,15}(\.[0-9]+)?$"
 _ISO_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -52,7 +55,8 @@ def _in_calendar(value: date) -> date:
 
 
 def _price(value: str) -> str:
-    Price.parse(value)
+    if Price.parse(value).exact() > DOLLARS_PER_SHARE_MAX:
+        raise ValueError(f"a share costs at most {DOLLARS_PER_SHARE_MAX} dollars")
     return value
 
 
@@ -71,5 +75,5 @@ CalendarDate = Annotated[date, BeforeValidator(_iso_date), AfterValidator(_in_ca
 DecimalText = Annotated[str, Field(strict=True, pattern=DECIMAL)]
 """A number from 0 up as plain decimal text."""
 PriceText = Annotated[str, Field(strict=True, pattern=r"^[0-9]+(\.[0-9]+)?$"), AfterValidator(_price)]
-"""Dollars per share as positive plain decimal text; any number of decimals."""
+"""Dollars per share as positive plain decimal text, at most ten million; any number of decimals."""
 Version = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]

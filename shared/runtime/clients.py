@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from asyncpg.protocol import protocol as asyncpg_protocol
 
+from shared.runtime.headernames import read_any_header_name
 from shared.runtime.settings import Settings, settings
 
 Connection: TypeAlias = Any
@@ -24,6 +25,8 @@ ARRAY_TYPES: tuple[type, ...] = (list, tuple, set, frozenset, range, *DICT_VIEWS
 # asyncpg asks of every element of every array whether it is itself a container, and asks abstract base classes, in
 # Python: a quarter of the time of writing long arrays. The concrete types give the same answers for what we send.
 asyncpg_protocol.IterableABC = asyncpg_protocol.SizedABC = ARRAY_TYPES
+
+read_any_header_name()
 
 LOCK_TIMEOUT_MS = 4_000
 """Longer than ``FREE_BLOCKER_AFTER_SECONDS``: a waiter first frees the backend that blocks it."""

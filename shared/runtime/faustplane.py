@@ -17,6 +17,7 @@ import asyncpg
 import faust
 import mode
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as faust_driver
 from faust.types import TP
@@ -35,6 +36,7 @@ YEAR_SECONDS = 31_536_000.0
 QUEUE_FACTS_MAX = 5_000
 BATCH_FACTS_MAX = 500
 RETRY_SECONDS = 0.25
+CHECK_SECONDS = 5.0
 DATABASE_TROUBLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -84,6 +86,8 @@ class ControlPlane:
         }
         self.queues: dict[str, asyncio.Queue[Record]] = {name: asyncio.Queue(QUEUE_FACTS_MAX) for name in self.stores}
         self.next_offset: dict[str, int] = {}
+        self.lost: dict[str, str] = {}
+        """Topics that are read no more because records are missing from their logs, and why: page."""
         self.connection: Connection | None = None
         self.lock = asyncio.Lock()
 
@@ -118,7 +122,10 @@ class ControlPlane:
             except DATABASE_TROUBLE as trouble:
                 log.warning("fact_claim_waits", error=repr(trouble))
                 await asyncio.sleep(RETRY_SECONDS)
-        self.next_offset = {row["topic"]: row["next_offset"] for row in rows}
+        stored = {row["topic"]: row["next_offset"] for row in rows}
+        for topic, why in (await positions_beyond_logs(stored)).items():
+            self._stop_reading(topic, why)
+        self.next_offset = {topic: offset for topic, offset in stored.items() if topic not in self.lost}
         for row in rows:
             self.stores[row["topic"]].incarnation = row["incarnation"]
         log.info("facts_claimed", topics=sorted(self.next_offset), generation=generation)
@@ -131,7 +138,16 @@ class ControlPlane:
             records = [await queue.get()]
             while not queue.empty() and len(records) < BATCH_FACTS_MAX:
                 records.append(queue.get_nowait())
-            await self._store(store, records)
+            try:
+                await self._store(store, records)
+            except LogLoss as loss:
+                self._stop_reading(topic, str(loss))
+
+    def _stop_reading(self, topic: str, why: str) -> None:
+        """Never skip: money that waits for this topic's facts waits until somebody has looked."""
+        log.error("fact_topic_stopped", topic=topic, reason=why)
+        self.lost[topic] = why
+        self.next_offset.pop(topic, None)
 
     async def _store(self, store: FactStore, records: list[Record]) -> None:
         while self.reads(store.name):
@@ -159,6 +175,29 @@ class ControlPlane:
             expected = record.offset + 1
 
 
+async def positions_beyond_logs(positions: dict[str, int]) -> dict[str, str]:
+    """The topics whose log does not hold the position to read from, and why; Faust would start elsewhere unasked."""
+    if not positions:
+        return {}
+    reader = kafka_reader()
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await reader.start()
+            places = [TopicPartition(topic, 0) for topic in positions]
+            reader.assign(places)
+            starts, ends = await reader.beginning_offsets(places), await reader.end_offsets(places)
+    except (TimeoutError, KafkaError) as trouble:
+        log.warning("fact_logs_not_checked", error=repr(trouble))
+        return {}
+    finally:
+        await reader.stop()
+    return {
+        place.topic: f"{place.topic} holds offsets {starts[place]} to {ends[place]}, not {positions[place.topic]}"
+        for place in places
+        if not starts[place] <= positions[place.topic] <= ends[place]
+    }
+
+
 async def refuse_loss(topic: str, first: int, beyond: int) -> None:
     """Raise ``LogLoss`` when a committed record stands in ``[first, beyond)``."""
     reader = kafka_reader()
@@ -170,6 +209,8 @@ async def refuse_loss(topic: str, first: int, beyond: int) -> None:
         fetched = await reader.getmany(place, timeout_ms=5_000, max_records=1)
         if not fetched or fetched[place][0].offset < beyond:
             raise LogLoss(f"{topic}: records between {first} and {beyond} did not reach the agent")
+    except OffsetOutOfRangeError as loss:
+        raise LogLoss(f"{topic}: the log does not hold offset {first}") from loss
     finally:
         await reader.stop()
 

@@ -12,7 +12,6 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from shared.runtime import metrics
 from shared.runtime.clients import kafka_reader
-from shared.runtime.errors import LogLoss
 from shared.runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -45,6 +44,8 @@ class Intake:
         self.wanted: dict[TopicPartition, int] | None = None
         self.size = 0
         self.room = asyncio.Event()
+        self.lost: dict[TopicPartition, str] = {}
+        """Partitions whose log does not reach the position that has to be read, and why: their lanes must stop."""
 
     async def start(self) -> None:
         """Connect; nothing is assigned yet."""
@@ -64,6 +65,7 @@ class Intake:
             buffer.version += 1
         self.buffers = {place: Buffer() for place in positions}
         self.wanted = dict(positions)
+        self.lost = {}
         self.size = 0
         self.room.set()
 
@@ -87,7 +89,7 @@ class Intake:
         """Fetch for ever into the partitions that have room; the others are paused, which bounds the client too."""
         while True:
             self._follow()
-            ready = [place for place, buffer in self.buffers.items() if self.is_open(buffer)]
+            ready = [place for place, buffer in self.buffers.items() if place not in self.lost and self.is_open(buffer)]
             if not ready or self.size > BYTES_BUFFERED_MAX:
                 self.room.clear()
                 await self.room.wait()
@@ -97,7 +99,8 @@ class Intake:
             try:
                 fetched = await self.consumer.getmany(*ready, timeout_ms=POLL_MS, max_records=RECORDS_PER_FETCH)
             except OffsetOutOfRangeError as loss:
-                raise LogLoss(f"a log starts after the position this lane has to read: {loss}") from loss
+                self._note_loss(loss)
+                continue
             except (KafkaError, AssertionError) as trouble:
                 # The broker is away, or the assignment changed under the call: positions are kept, try again.
                 log.warning("fetch_failed", error=repr(trouble))
@@ -105,6 +108,14 @@ class Intake:
                 continue
             if buffers is self.buffers:
                 self._keep(fetched)
+
+    def _note_loss(self, loss: OffsetOutOfRangeError) -> None:
+        """Read these partitions no more: the log starts after our position, or ends before it. Never skip."""
+        for place, offset in loss.args[0].items():
+            if place in self.buffers:
+                self.lost[place] = f"the log of {place.topic}/{place.partition} does not hold offset {offset}"
+        log.error("log_lost", places=sorted(self.lost.values()))
+        self.arrived.set()
 
     def _pause_others(self, ready: list[TopicPartition]) -> None:
         paused = self.consumer.paused()

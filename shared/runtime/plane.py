@@ -143,6 +143,9 @@ class MoneyPlane:
         await self._connected()
         if self.membership.changed.is_set() or self.claim_due:
             return await self._claim()
+        if self.intake.lost:
+            self.poll_lanes = [place.partition for place in self.intake.lost]
+            raise LogLoss("; ".join(self.intake.lost.values()))
         if not self.lanes or self.relay.is_full:
             return False
         slices = self._choose()

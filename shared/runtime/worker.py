@@ -108,12 +108,13 @@ def _add_pages(app: NestworkApp, worker: Worker, pages: Mapping[str, Page]) -> N
     @app.page("/readyz", name="readyz")
     async def readyz(web: Any, _request: Any) -> Any:
         plane = worker.plane
-        ready = plane is not None and plane.is_ready()
+        ready = plane is not None and plane.is_ready() and not app.control_plane.lost
         detail = {
             "ready": ready,
             "lanes": sorted(plane.lanes) if plane else [],
             "stopped": {str(lane): why for lane, why in plane.stopped_lanes.items()} if plane else {},
             "facts": sorted(app.control_plane.next_offset),
+            "facts_stopped": app.control_plane.lost,
         }
         return web.json(detail, status=200 if ready else 503)
 

@@ -59,6 +59,11 @@ def next_trading_day(d: date) -> date:
     return _DAYS[index]
 
 
+def has_next_trading_day(d: date) -> bool:
+    """Say whether the calendar knows a trading day after ``d``: only then may ``d`` be closed."""
+    return d < _DAYS[-1]
+
+
 def previous_trading_day(d: date) -> date:
     """Return the last trading day strictly before ``d``. Raises ``CalendarUnknown`` outside the known years."""
     _require_known(d)

@@ -91,3 +91,10 @@ def test_a_version_that_is_not_newer_than_the_filled_one_is_refused(late: Checke
 def test_nothing_follows_a_rejection(late: Checked) -> None:
     rejected = OrderState("O", "rejected", "ORDER_REJECTED")
     assert follow(rejected, late, DAY) == Step(rejected, REFUSED, is_refused=True)
+
+
+def test_an_older_version_that_comes_after_a_broken_newer_one_is_refused() -> None:
+    order = OrderState("O", "broken", "PRICE_MISMATCH")
+    late = follow(order, right(1), DAY, heard=2)
+    assert (late.verdict, late.is_refused, late.after) == (REFUSED, True, order)
+    assert follow(order, right(3, "corrected"), DAY, heard=2).is_accepted

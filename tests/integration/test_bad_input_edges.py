@@ -1,0 +1,159 @@
+"""Bad input at the edges of the protocol and of the day: unreadable header names, senseless prices, late answers."""
+
+from __future__ import annotations
+
+import signal
+from datetime import date
+from typing import Any
+
+import pytest
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+
+from deploy.scenarios.facts import CLOSE_REQUESTED
+from shared.events import topics
+from shared.values.nyse_calendar import LAST_YEAR
+from tests.support import events
+from tests.support.events import Outgoing, fresh
+from tests.support.headernames import RawName
+from tests.support.payday import PRICE, Payday
+from tests.support.waiting import eventually
+from tests.support.wire import Sent, codes
+
+pytestmark = pytest.mark.slow
+RECEIPTS = topics.PARTICIPANT_RECEIPTS.name
+RAW = b"\xff\xfe-trace"
+
+
+async def send_with_raw_name(payday: Payday, record: Outgoing) -> Sent:
+    """Send a record with one more header, whose name no client would write."""
+    producer, partition = payday.wire.producer, payday.wire.partition_of(record)
+    batch = producer.create_batch()
+    batch._builder = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, 0, 100_000)
+    batch.append(
+        key=record.key, value=record.value, timestamp=None, headers=[*record.headers, (RawName(RAW), b"\x00\xff")]
+    )
+    stored = await (await producer.send_batch(batch, record.topic, partition=partition))
+    return Sent(record, stored.partition, stored.offset)
+
+
+async def test_a_header_name_that_is_not_utf8_stops_nobody_and_its_bytes_are_kept(payday: Payday) -> None:
+    line, run = events.line(payday.person(), payroll=(payroll := fresh("run"))), events.funding(payroll, 10_000)
+    fund = events.fund_fact(fresh("fund"))
+    async with payday.between_good_ones():
+        good = [await send_with_raw_name(payday, one) for one in (line, run, fund)]
+        bad = [
+            (await send_with_raw_name(payday, events.line(payday.person()).but(value=b"{")), "contribution"),
+            (await send_with_raw_name(payday, events.funding(fresh("run"), 5).but(value=b"{")), "contribution"),
+            (await send_with_raw_name(payday, events.confirmation(fresh("order")).but(value=b"{")), "trading"),
+        ]
+    assert (await payday.wire.receipt(line.ce_id))["status"] == "accepted"
+    for sent, service in bad:
+        row = await payday.dead_letter(sent, service, "NOT_JSON")
+        assert f"not-utf8:{RAW.hex()}" in row["headers"]
+    known = "SELECT count(*) AS known FROM facts WHERE topic = 'funds.v1' AND key = $1"
+    assert (await payday.wire.query("allocation", known, good[2].outgoing.key.decode()))[0]["known"] == 1  # type: ignore[union-attr]
+    await payday.close_day()
+    payday.good[line.key.decode()] += 10_000  # type: ignore[union-attr]
+    await payday.the_good_have_their_money()
+
+
+async def test_a_senseless_price_is_refused_and_a_second_price_of_a_version_does_not_replace_the_first(
+    payday: Payday,
+) -> None:
+    fund, day = fresh("fund"), "2026-11-20"
+    async with payday.between_good_ones():
+        first, repeat, other, as_estimate, highest, beyond = await payday.wire.send(
+            events.price(fund, day, "10.00"),
+            events.price(fund, day, "10.0"),
+            events.price(fund, day, "10.01"),
+            events.price(fund, day, "10.00").but(body={"status": "estimated"}),
+            events.price(fund, day, "10000000", version=2),
+            events.price(fund, day, "10000000.01", version=3),
+        )
+    for service in ("trading", "valuation"):
+        await payday.dead_letter(other, service, "PRICE_CONFLICT")
+        await payday.dead_letter(as_estimate, service, "PRICE_CONFLICT")
+        await payday.dead_letter(beyond, service, "INVALID_PRICE")
+        rows = await payday.wire.query(
+            service, "SELECT version, price, status FROM prices WHERE fund_id = $1 ORDER BY version", fund
+        )
+        assert [tuple(row) for row in rows] == [(1, "10.00", "final"), (2, "10000000", "final")]
+    letters = {one.headers["ce_id"] for one in payday.wire.heard[f"{first.outgoing.topic}.dlq"]}
+    for accepted in (first, repeat, highest):
+        topic, partition, offset = accepted.place
+        assert f"{topic}/{partition}/{offset}".encode() not in letters
+
+
+async def test_an_election_that_names_an_unknown_plan_waits_for_it_and_is_rejected_at_the_close(
+    payday: Payday,
+) -> None:
+    late, never = fresh("late-plan"), fresh("no-plan")
+    freed = events.election(payday.person(), {events.FUND: "100"}, late)
+    lost = events.election(payday.person(), {events.FUND: "100"}, never)
+    async with payday.between_good_ones():
+        await payday.wire.send(freed, lost)
+    for election in (freed, lost):
+        answer = await payday.wire.receipt(election.ce_id, RECEIPTS)
+        assert (answer["status"], codes(answer)) == ("held", ["UNKNOWN_PLAN"])
+    await payday.wire.send(events.plan_fact(late))
+    await payday.close_day()
+    assert (await payday.wire.receipt(freed.ce_id, RECEIPTS, 2))["status"] == "accepted"
+    answer = await payday.wire.receipt(lost.ce_id, RECEIPTS, 2)
+    assert (answer["status"], codes(answer)) == ("rejected", ["UNKNOWN_PLAN"])
+
+
+async def test_an_older_confirmation_that_comes_after_a_broken_newer_one_is_refused(payday: Payday) -> None:
+    async with payday.between_good_ones():
+        pass
+    custodian = payday.cluster.process("custodian").identity
+    custodian.send(signal.SIGSTOP)
+    try:
+        day = await payday.cut()
+        text = day.isoformat()
+        await payday.wire.send(events.price(events.FUND, text))
+        order = await payday.wire.until(
+            lambda: next(
+                (o.body for o in payday.wire.heard[topics.CUSTODIAN_ORDERS.name] if o.body["trade_date"] == text), None
+            ),
+            "the order",
+        )
+        order_id, cents = order["order_id"], order["cents"]
+        right = {"cents": cents, "price": PRICE, "shares": f"{cents / 1000:.3f}"}
+        await payday.wire.send(events.confirmation(order_id, 2, **right | {"price": "10.50"}))
+        assert await became(payday, order_id, 2) == "broken:PRICE_MISMATCH"
+        await payday.wire.send(events.confirmation(order_id, 1, **right))
+        assert await became(payday, order_id, 1) == "refused:CONFIRMATION_CONFLICT"
+        assert (await payday.trading_page(day))["corrections_outstanding"] == 1
+        await payday.wire.send(events.confirmation(order_id, 3, status="corrected", **right))
+        assert await became(payday, order_id, 3) == f"accepted:{text}"
+    finally:
+        custodian.send(signal.SIGCONT)
+    await payday.value(day)
+    await payday.the_good_have_their_money()
+
+
+async def became(payday: Payday, order_id: str, version: int) -> str:
+    """The verdict on a confirmation, once there is one."""
+    verdicts: list[Any] = []
+
+    async def is_judged() -> bool:
+        rows = await payday.wire.query(
+            "trading", "SELECT verdict FROM confirmations WHERE order_id = $1 AND version = $2", order_id, version
+        )
+        verdicts[:] = [row["verdict"] for row in rows if row["verdict"]]
+        return bool(verdicts)
+
+    await eventually(is_judged, seconds=60)
+    return str(verdicts[0])
+
+
+async def test_the_last_date_of_the_calendar_is_not_closed(payday: Payday) -> None:
+    last = date(LAST_YEAR, 12, 29)
+    await payday.command(CLOSE_REQUESTED, last)
+
+    async def outcome() -> bool:
+        rows = await payday.wire.query("trading", "SELECT outcome FROM day_commands WHERE trade_date = $1", last)
+        return any("calendar ends" in (row["outcome"] or "") for row in rows)
+
+    await eventually(outcome, seconds=60)
+    await payday.close_day()

@@ -89,6 +89,7 @@ SELECT order_id, kind, version, sum(-amounts[cardinality(amounts)])::bigint AS c
 FROM journal WHERE trade_date = $1 AND kind IN ('fill', 'fill_reversed') GROUP BY order_id, kind, version"""
 FILL_LEGS = """
 SELECT coalesce(sum(hashtextextended(
-         concat_ws(' ', j.order_id, j.kind, j.version, leg.account, leg.cents, leg.units), 0)), 0)::numeric % $2
-FROM journal AS j CROSS JOIN LATERAL unnest(j.accounts, j.amounts, j.units) AS leg(account, cents, units)
+         concat_ws(' ', j.order_id, j.kind, j.version, leg.who, leg.source, leg.cents, leg.units), 0)), 0)::numeric % $2
+FROM journal AS j
+CROSS JOIN LATERAL unnest(j.participants, j.sources, j.amounts, j.units) AS leg(who, source, cents, units)
 WHERE j.trade_date = $1 AND j.kind IN ('fill', 'fill_reversed')"""

@@ -12,7 +12,7 @@ WITH booked AS (
     WHERE j.trade_date <= $1 AND leg.participant_id IS NOT NULL GROUP BY 1, 2, 3),
 held AS (
     SELECT b.plan_id, b.participant_id, h.key, (h.value ->> 0)::bigint AS units, (h.value ->> 1)::bigint AS cents
-    FROM balances AS b CROSS JOIN LATERAL jsonb_each(b.holdings) AS h WHERE b.trade_date = $1)
+    FROM balances AS b CROSS JOIN LATERAL json_each(b.holdings) AS h WHERE b.trade_date = $1)
 SELECT count(booked.units) AS booked, count(held.units) AS held,
        coalesce(sum(booked.units), 0)::numeric AS booked_units, coalesce(sum(held.units), 0)::numeric AS held_units,
        coalesce(sum(booked.cents), 0)::numeric AS booked_cents, coalesce(sum(held.cents), 0)::numeric AS held_cents,

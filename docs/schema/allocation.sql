@@ -323,6 +323,8 @@ ALTER TABLE ONLY public.journal ALTER COLUMN detail SET STATISTICS 0;
 ALTER TABLE ONLY public.journal ALTER COLUMN sources SET STATISTICS 0;
 ALTER TABLE ONLY public.journal ALTER COLUMN leg_cents SET STATISTICS 0;
 
+COMMENT ON TABLE public.journal IS 'kind split: a released line over funds. kind split_reversed: what is taken back of one, with negative cents.';
+
 COMMENT ON COLUMN public.journal.leg_cents IS 'Sources by funds, row after row; accounts are the funds and, last, what was released.';
 
 CREATE TABLE public.journal_before (
@@ -626,6 +628,12 @@ CREATE UNIQUE INDEX dead_letters_by_record ON public.dead_letters USING btree (t
 
 CREATE INDEX facts_by_version ON public.facts USING btree (topic, version);
 
+CREATE INDEX journal_reversals ON ONLY public.journal USING btree (reverses, lane) WHERE (reverses IS NOT NULL);
+
+CREATE INDEX journal_before_reverses_lane_idx ON public.journal_before USING btree (reverses, lane) WHERE (reverses IS NOT NULL);
+
+CREATE INDEX journal_later_reverses_lane_idx ON public.journal_later USING btree (reverses, lane) WHERE (reverses IS NOT NULL);
+
 CREATE INDEX tasks_by_lane ON public.tasks USING btree (lane, task);
 
 ALTER INDEX public.identities_pkey ATTACH PARTITION public.identities_0_pkey;
@@ -646,7 +654,11 @@ ALTER INDEX public.identities_pkey ATTACH PARTITION public.identities_7_pkey;
 
 ALTER INDEX public.journal_pkey ATTACH PARTITION public.journal_before_pkey;
 
+ALTER INDEX public.journal_reversals ATTACH PARTITION public.journal_before_reverses_lane_idx;
+
 ALTER INDEX public.journal_pkey ATTACH PARTITION public.journal_later_pkey;
+
+ALTER INDEX public.journal_reversals ATTACH PARTITION public.journal_later_reverses_lane_idx;
 
 ALTER TABLE ONLY public.lane_inputs
     ADD CONSTRAINT lane_inputs_lane_fkey FOREIGN KEY (lane) REFERENCES public.lanes(lane);

@@ -314,7 +314,7 @@ CREATE TABLE public.journal (
     rule_set text NOT NULL,
     trace text,
     reverses uuid,
-    accounts text[] NOT NULL,
+    accounts text[],
     amounts bigint[] NOT NULL,
     detail jsonb,
     sources text[],
@@ -323,8 +323,12 @@ CREATE TABLE public.journal (
     order_id text,
     version integer,
     order_date date,
+    participants text[],
+    proceeds bigint[],
     CONSTRAINT journal_amounts_check CHECK (public.sums_to_zero(amounts)),
     CONSTRAINT journal_check CHECK ((cardinality(accounts) = cardinality(amounts))),
+    CONSTRAINT journal_check1 CHECK (((accounts IS NOT NULL) OR (cardinality(participants) = (cardinality(amounts) - 1)))),
+    CONSTRAINT journal_check2 CHECK (((accounts IS NOT NULL) OR (cardinality(sources) = (cardinality(amounts) - 1)))),
     CONSTRAINT journal_units_check CHECK (((units IS NULL) OR public.sums_to_zero(units)))
 )
 PARTITION BY RANGE (trade_date);
@@ -338,8 +342,14 @@ ALTER TABLE ONLY public.journal ALTER COLUMN sources SET STORAGE EXTERNAL;
 ALTER TABLE ONLY public.journal ALTER COLUMN leg_cents SET STATISTICS 0;
 ALTER TABLE ONLY public.journal ALTER COLUMN units SET STATISTICS 0;
 ALTER TABLE ONLY public.journal ALTER COLUMN units SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal ALTER COLUMN participants SET STATISTICS 0;
+ALTER TABLE ONLY public.journal ALTER COLUMN participants SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE public.journal IS 'kind instruct: one line by fund (leg_cents: sources by funds). kind fill: one order in one lane.';
+
+COMMENT ON COLUMN public.journal.accounts IS 'NULL for a fill: its accounts are (participant, source), pair by pair, and the custodian at the end.';
+
+COMMENT ON COLUMN public.journal.proceeds IS 'Of a fill of sold shares: confirmed cents by leg; amounts hold the cost that leaves the positions.';
 
 CREATE TABLE public.journal_before (
     trade_date date CONSTRAINT journal_trade_date_not_null NOT NULL,
@@ -354,7 +364,7 @@ CREATE TABLE public.journal_before (
     rule_set text CONSTRAINT journal_rule_set_not_null NOT NULL,
     trace text,
     reverses uuid,
-    accounts text[] CONSTRAINT journal_accounts_not_null NOT NULL,
+    accounts text[],
     amounts bigint[] CONSTRAINT journal_amounts_not_null NOT NULL,
     detail jsonb,
     sources text[],
@@ -363,8 +373,12 @@ CREATE TABLE public.journal_before (
     order_id text,
     version integer,
     order_date date,
+    participants text[],
+    proceeds bigint[],
     CONSTRAINT journal_amounts_check CHECK (public.sums_to_zero(amounts)),
     CONSTRAINT journal_check CHECK ((cardinality(accounts) = cardinality(amounts))),
+    CONSTRAINT journal_check1 CHECK (((accounts IS NOT NULL) OR (cardinality(participants) = (cardinality(amounts) - 1)))),
+    CONSTRAINT journal_check2 CHECK (((accounts IS NOT NULL) OR (cardinality(sources) = (cardinality(amounts) - 1)))),
     CONSTRAINT journal_units_check CHECK (((units IS NULL) OR public.sums_to_zero(units)))
 );
 ALTER TABLE ONLY public.journal_before ALTER COLUMN accounts SET STATISTICS 0;
@@ -377,6 +391,8 @@ ALTER TABLE ONLY public.journal_before ALTER COLUMN sources SET STORAGE EXTERNAL
 ALTER TABLE ONLY public.journal_before ALTER COLUMN leg_cents SET STATISTICS 0;
 ALTER TABLE ONLY public.journal_before ALTER COLUMN units SET STATISTICS 0;
 ALTER TABLE ONLY public.journal_before ALTER COLUMN units SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal_before ALTER COLUMN participants SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_before ALTER COLUMN participants SET STORAGE EXTERNAL;
 
 CREATE TABLE public.journal_later (
     trade_date date CONSTRAINT journal_trade_date_not_null NOT NULL,
@@ -391,7 +407,7 @@ CREATE TABLE public.journal_later (
     rule_set text CONSTRAINT journal_rule_set_not_null NOT NULL,
     trace text,
     reverses uuid,
-    accounts text[] CONSTRAINT journal_accounts_not_null NOT NULL,
+    accounts text[],
     amounts bigint[] CONSTRAINT journal_amounts_not_null NOT NULL,
     detail jsonb,
     sources text[],
@@ -400,8 +416,12 @@ CREATE TABLE public.journal_later (
     order_id text,
     version integer,
     order_date date,
+    participants text[],
+    proceeds bigint[],
     CONSTRAINT journal_amounts_check CHECK (public.sums_to_zero(amounts)),
     CONSTRAINT journal_check CHECK ((cardinality(accounts) = cardinality(amounts))),
+    CONSTRAINT journal_check1 CHECK (((accounts IS NOT NULL) OR (cardinality(participants) = (cardinality(amounts) - 1)))),
+    CONSTRAINT journal_check2 CHECK (((accounts IS NOT NULL) OR (cardinality(sources) = (cardinality(amounts) - 1)))),
     CONSTRAINT journal_units_check CHECK (((units IS NULL) OR public.sums_to_zero(units)))
 );
 ALTER TABLE ONLY public.journal_later ALTER COLUMN accounts SET STATISTICS 0;
@@ -414,6 +434,8 @@ ALTER TABLE ONLY public.journal_later ALTER COLUMN sources SET STORAGE EXTERNAL;
 ALTER TABLE ONLY public.journal_later ALTER COLUMN leg_cents SET STATISTICS 0;
 ALTER TABLE ONLY public.journal_later ALTER COLUMN units SET STATISTICS 0;
 ALTER TABLE ONLY public.journal_later ALTER COLUMN units SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.journal_later ALTER COLUMN participants SET STATISTICS 0;
+ALTER TABLE ONLY public.journal_later ALTER COLUMN participants SET STORAGE EXTERNAL;
 
 CREATE TABLE public.lane_days (
     lane integer NOT NULL,
@@ -492,8 +514,11 @@ CREATE TABLE public.order_legs (
     buckets smallint[] NOT NULL,
     sources text[] NOT NULL,
     cents bigint[] NOT NULL,
+    units bigint[],
     CONSTRAINT order_legs_check CHECK (((cardinality(participants) = cardinality(cents)) AND (cardinality(sources) = cardinality(cents)))),
-    CONSTRAINT order_legs_total_check CHECK ((total >= 0))
+    CONSTRAINT order_legs_sells_have_units CHECK (((side = 'sell'::text) = (units IS NOT NULL))),
+    CONSTRAINT order_legs_sells_not_negative CHECK (((side = 'buy'::text) OR (total >= 0))),
+    CONSTRAINT order_legs_units_by_leg CHECK (((units IS NULL) OR (cardinality(units) = cardinality(cents))))
 );
 ALTER TABLE ONLY public.order_legs ALTER COLUMN participants SET STATISTICS 0;
 ALTER TABLE ONLY public.order_legs ALTER COLUMN participants SET STORAGE EXTERNAL;
@@ -505,6 +530,10 @@ ALTER TABLE ONLY public.order_legs ALTER COLUMN cents SET STATISTICS 0;
 ALTER TABLE ONLY public.order_legs ALTER COLUMN cents SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE public.order_legs IS 'One lane''s (participant, source) legs of an order, packed; a rejected order''s packs join the next date''s.';
+
+COMMENT ON COLUMN public.order_legs.total IS 'In the unit of the order: cents of a buy (negative in a pack that cancels rejected legs), share units of a sell.';
+
+COMMENT ON COLUMN public.order_legs.cents IS 'Dollars of a buy; of a sell the cost that its shares had.';
 
 ALTER TABLE public.order_legs ALTER COLUMN leg_pack ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.order_legs_leg_pack_seq
@@ -586,6 +615,38 @@ CREATE TABLE public.prices (
     fact_version bigint NOT NULL,
     recorded_at timestamp with time zone NOT NULL
 );
+
+CREATE TABLE public.reversal_legs (
+    lane integer NOT NULL,
+    entry bigint NOT NULL,
+    source text NOT NULL,
+    fund_id text NOT NULL,
+    trade_date date NOT NULL,
+    plan_id text NOT NULL,
+    participant_id text NOT NULL,
+    bucket smallint NOT NULL,
+    cause uuid NOT NULL,
+    reverses uuid NOT NULL,
+    instructed_for date NOT NULL,
+    cents bigint NOT NULL,
+    tried_for date,
+    done text,
+    done_for date,
+    bought_by text,
+    units bigint,
+    CONSTRAINT reversal_legs_cents_check CHECK ((cents > 0)),
+    CONSTRAINT reversal_legs_check CHECK (((done IS NULL) = (done_for IS NULL))),
+    CONSTRAINT reversal_legs_check1 CHECK (((NOT (done IS DISTINCT FROM 'sold'::text)) = (units IS NOT NULL))),
+    CONSTRAINT reversal_legs_done_check CHECK ((done = ANY (ARRAY['sold'::text, 'cancelled'::text]))),
+    CONSTRAINT reversal_legs_units_check CHECK ((units >= 0))
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE public.reversal_legs IS 'Legs of reversed lines: shares to sell, or rejected dollars to cancel; open while their buy has no accepted fill.';
+
+COMMENT ON COLUMN public.reversal_legs.instructed_for IS 'The trade date of the leg that is taken back.';
+
+COMMENT ON COLUMN public.reversal_legs.bought_by IS 'The order whose shares are sold.';
 
 CREATE TABLE public.schema_migrations (
     name text NOT NULL,
@@ -743,6 +804,9 @@ ALTER TABLE ONLY public.parked
 ALTER TABLE ONLY public.prices
     ADD CONSTRAINT prices_pkey PRIMARY KEY (fund_id, price_date, version);
 
+ALTER TABLE ONLY public.reversal_legs
+    ADD CONSTRAINT reversal_legs_pkey PRIMARY KEY (lane, entry, source, fund_id);
+
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (name);
 
@@ -760,9 +824,15 @@ CREATE UNIQUE INDEX dead_letters_by_record ON public.dead_letters USING btree (t
 
 CREATE INDEX facts_by_version ON public.facts USING btree (topic, version);
 
+CREATE INDEX journal_plan_cash ON ONLY public.journal USING btree (lane, plan_id) WHERE (kind = ANY (ARRAY['plan_cash'::text, 'plan_cash_reversed'::text]));
+
+CREATE INDEX journal_before_lane_plan_id_idx ON public.journal_before USING btree (lane, plan_id) WHERE (kind = ANY (ARRAY['plan_cash'::text, 'plan_cash_reversed'::text]));
+
 CREATE INDEX journal_fills ON ONLY public.journal USING btree (order_id, lane) WHERE (order_id IS NOT NULL);
 
 CREATE INDEX journal_before_order_id_lane_idx ON public.journal_before USING btree (order_id, lane) WHERE (order_id IS NOT NULL);
+
+CREATE INDEX journal_later_lane_plan_id_idx ON public.journal_later USING btree (lane, plan_id) WHERE (kind = ANY (ARRAY['plan_cash'::text, 'plan_cash_reversed'::text]));
 
 CREATE INDEX journal_later_order_id_lane_idx ON public.journal_later USING btree (order_id, lane) WHERE (order_id IS NOT NULL);
 
@@ -775,6 +845,14 @@ CREATE INDEX order_legs_by_order ON public.order_legs USING btree (order_id, lan
 CREATE INDEX orders_by_date ON public.orders USING btree (trade_date, lane);
 
 CREATE INDEX orders_rejected ON public.orders USING btree (status) WHERE ((status = 'rejected'::text) AND (carried_to IS NULL));
+
+CREATE INDEX reversal_legs_by_date ON public.reversal_legs USING btree (trade_date, lane);
+
+CREATE INDEX reversal_legs_done ON public.reversal_legs USING btree (done_for, lane);
+
+CREATE INDEX reversal_legs_open ON public.reversal_legs USING btree (lane, entry) WHERE (done IS NULL);
+
+CREATE INDEX reversal_legs_sold ON public.reversal_legs USING btree (bought_by, lane) WHERE (done = 'sold'::text);
 
 CREATE INDEX tasks_by_lane ON public.tasks USING btree (lane, task);
 
@@ -794,9 +872,13 @@ ALTER INDEX public.identities_pkey ATTACH PARTITION public.identities_6_pkey;
 
 ALTER INDEX public.identities_pkey ATTACH PARTITION public.identities_7_pkey;
 
+ALTER INDEX public.journal_plan_cash ATTACH PARTITION public.journal_before_lane_plan_id_idx;
+
 ALTER INDEX public.journal_fills ATTACH PARTITION public.journal_before_order_id_lane_idx;
 
 ALTER INDEX public.journal_pkey ATTACH PARTITION public.journal_before_pkey;
+
+ALTER INDEX public.journal_plan_cash ATTACH PARTITION public.journal_later_lane_plan_id_idx;
 
 ALTER INDEX public.journal_fills ATTACH PARTITION public.journal_later_order_id_lane_idx;
 

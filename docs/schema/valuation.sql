@@ -71,7 +71,7 @@ CREATE TABLE public.balances (
     plan_id text NOT NULL,
     bucket smallint NOT NULL,
     cents bigint,
-    holdings jsonb NOT NULL
+    holdings json NOT NULL
 )
 PARTITION BY RANGE (trade_date);
 ALTER TABLE ONLY public.balances ALTER COLUMN holdings SET STATISTICS 0;
@@ -85,7 +85,7 @@ CREATE TABLE public.balances_before (
     plan_id text CONSTRAINT balances_plan_id_not_null NOT NULL,
     bucket smallint CONSTRAINT balances_bucket_not_null NOT NULL,
     cents bigint,
-    holdings jsonb CONSTRAINT balances_holdings_not_null NOT NULL
+    holdings json CONSTRAINT balances_holdings_not_null NOT NULL
 );
 ALTER TABLE ONLY public.balances_before ALTER COLUMN holdings SET STATISTICS 0;
 
@@ -96,7 +96,7 @@ CREATE TABLE public.balances_later (
     plan_id text CONSTRAINT balances_plan_id_not_null NOT NULL,
     bucket smallint CONSTRAINT balances_bucket_not_null NOT NULL,
     cents bigint,
-    holdings jsonb CONSTRAINT balances_holdings_not_null NOT NULL
+    holdings json CONSTRAINT balances_holdings_not_null NOT NULL
 );
 ALTER TABLE ONLY public.balances_later ALTER COLUMN holdings SET STATISTICS 0;
 
@@ -329,7 +329,7 @@ CREATE TABLE public.journal (
     rule_set text NOT NULL,
     trace text,
     reverses uuid,
-    accounts text[] NOT NULL,
+    accounts text[],
     amounts bigint[] NOT NULL,
     detail jsonb,
     sources text[],
@@ -340,8 +340,11 @@ CREATE TABLE public.journal (
     version integer,
     order_date date,
     price text,
+    proceeds bigint[],
     CONSTRAINT journal_amounts_check CHECK (public.sums_to_zero(amounts)),
     CONSTRAINT journal_check CHECK ((cardinality(accounts) = cardinality(amounts))),
+    CONSTRAINT journal_check1 CHECK (((accounts IS NOT NULL) OR (cardinality(participants) = (cardinality(amounts) - 1)))),
+    CONSTRAINT journal_check2 CHECK (((accounts IS NOT NULL) OR (cardinality(sources) = (cardinality(amounts) - 1)))),
     CONSTRAINT journal_units_check CHECK (((units IS NULL) OR public.sums_to_zero(units)))
 )
 PARTITION BY RANGE (trade_date);
@@ -359,6 +362,10 @@ ALTER TABLE ONLY public.journal ALTER COLUMN units SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE public.journal IS 'kind fill: the legs of one order in one lane; amounts are cents of cost, units the fund''s smallest shares.';
 
+COMMENT ON COLUMN public.journal.accounts IS 'NULL for a fill: its accounts are (participant, source), pair by pair, and the custodian at the end.';
+
+COMMENT ON COLUMN public.journal.proceeds IS 'Of a fill of sold shares: confirmed cents by leg; amounts hold the cost that leaves the positions.';
+
 CREATE TABLE public.journal_before (
     trade_date date CONSTRAINT journal_trade_date_not_null NOT NULL,
     lane integer CONSTRAINT journal_lane_not_null NOT NULL,
@@ -372,7 +379,7 @@ CREATE TABLE public.journal_before (
     rule_set text CONSTRAINT journal_rule_set_not_null NOT NULL,
     trace text,
     reverses uuid,
-    accounts text[] CONSTRAINT journal_accounts_not_null NOT NULL,
+    accounts text[],
     amounts bigint[] CONSTRAINT journal_amounts_not_null NOT NULL,
     detail jsonb,
     sources text[],
@@ -383,8 +390,11 @@ CREATE TABLE public.journal_before (
     version integer,
     order_date date,
     price text,
+    proceeds bigint[],
     CONSTRAINT journal_amounts_check CHECK (public.sums_to_zero(amounts)),
     CONSTRAINT journal_check CHECK ((cardinality(accounts) = cardinality(amounts))),
+    CONSTRAINT journal_check1 CHECK (((accounts IS NOT NULL) OR (cardinality(participants) = (cardinality(amounts) - 1)))),
+    CONSTRAINT journal_check2 CHECK (((accounts IS NOT NULL) OR (cardinality(sources) = (cardinality(amounts) - 1)))),
     CONSTRAINT journal_units_check CHECK (((units IS NULL) OR public.sums_to_zero(units)))
 );
 ALTER TABLE ONLY public.journal_before ALTER COLUMN accounts SET STATISTICS 0;
@@ -412,7 +422,7 @@ CREATE TABLE public.journal_later (
     rule_set text CONSTRAINT journal_rule_set_not_null NOT NULL,
     trace text,
     reverses uuid,
-    accounts text[] CONSTRAINT journal_accounts_not_null NOT NULL,
+    accounts text[],
     amounts bigint[] CONSTRAINT journal_amounts_not_null NOT NULL,
     detail jsonb,
     sources text[],
@@ -423,8 +433,11 @@ CREATE TABLE public.journal_later (
     version integer,
     order_date date,
     price text,
+    proceeds bigint[],
     CONSTRAINT journal_amounts_check CHECK (public.sums_to_zero(amounts)),
     CONSTRAINT journal_check CHECK ((cardinality(accounts) = cardinality(amounts))),
+    CONSTRAINT journal_check1 CHECK (((accounts IS NOT NULL) OR (cardinality(participants) = (cardinality(amounts) - 1)))),
+    CONSTRAINT journal_check2 CHECK (((accounts IS NOT NULL) OR (cardinality(sources) = (cardinality(amounts) - 1)))),
     CONSTRAINT journal_units_check CHECK (((units IS NULL) OR public.sums_to_zero(units)))
 );
 ALTER TABLE ONLY public.journal_later ALTER COLUMN accounts SET STATISTICS 0;
@@ -547,7 +560,7 @@ CREATE TABLE public.positions (
     participant_id text NOT NULL,
     plan_id text NOT NULL,
     bucket smallint NOT NULL,
-    holdings jsonb NOT NULL
+    holdings json NOT NULL
 )
 WITH (fillfactor='80');
 ALTER TABLE ONLY public.positions ALTER COLUMN holdings SET STATISTICS 0;

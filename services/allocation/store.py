@@ -10,6 +10,7 @@ import orjson
 
 from services.allocation.rules.elections import parts_from_json
 from shared.runtime.clients import Connection
+from shared.runtime.copying import copy_rows
 
 FIND_ELECTIONS = """
 SELECT asked.participant_id, asked.plan_id, e.version, e.parts
@@ -66,7 +67,4 @@ async def find_elections(
     return found
 
 
-async def copy(connection: Connection, table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
-    """Write rows by COPY."""
-    if rows:
-        await connection.copy_records_to_table(table, records=rows, columns=columns)
+copy = copy_rows

@@ -49,14 +49,17 @@ async def _judge(work: Work, limit: date, book_date: date) -> bool:
         return False
     verdicts: list[tuple[str, int, str]] = []
     changed: dict[str, OrderState] = {}
+    heard: dict[str, int] = {}
     accepted: list[tuple[Any, int | None]] = []
     for row in rows:
         order_id = row["order_id"]
         order = changed.get(order_id) or OrderState(order_id, row["order_status"], version=row["order_version"])
-        step = follow(order, _check(work, row), book_date)
+        newest = heard.get(order_id, row["heard_version"])
+        step = follow(order, _check(work, row), book_date, newest)
         verdicts.append((order_id, row["version"], step.verdict))
         if not step.is_refused:
             changed[order_id] = step.after
+            heard[order_id] = newest if step.verdict == "pending" else row["version"]
         if step.is_accepted:
             accepted.append((row, step.reverses))
     await work.connection.execute(store.SAVE_VERDICTS, *map(list, zip(*verdicts, strict=True)))
@@ -175,11 +178,10 @@ def _mirror(fill: Fill) -> Fill:
 
 def _entry(work: Work, task: Task, fill: Fill, kind: str) -> tuple[Any, ...]:
     cents, units = sum(fill.cents), sum(fill.units)
-    accounts = [f"{who}/{source}" for who, source in zip(fill.participants, fill.sources, strict=True)]
     return (
         task.trade_date, task.lane, work.next_entry(task.lane), task.recorded_at, kind, bucket_of(fill.plan_id),
         fill.plan_id, None, UUID(identity_of(fill.order_id, kind, str(fill.version))), RULE_SET, None,
-        [*accounts, "custodian"], [*fill.cents, -cents], fill.sources, None, [*fill.units, -units], fill.order_id,
+        None, [*fill.cents, -cents], fill.participants, fill.sources, None, [*fill.units, -units], fill.order_id,
         fill.version, date.fromisoformat(fill.trade_date),
     )  # fmt: skip
 

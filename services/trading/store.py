@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.runtime.clients import Connection
+from shared.runtime.copying import copy_rows
 from shared.runtime.facts import FactRecord
+from shared.runtime.pricefacts import price_name, sort_out_prices
 
 JOURNAL_COLUMNS = [
     "trade_date", "lane", "entry", "recorded_at", "kind", "bucket", "plan_id", "participant_id", "cause", "rule_set",
-    "trace", "accounts", "amounts", "sources", "leg_cents", "units", "order_id", "version", "order_date",
+    "trace", "accounts", "amounts", "participants", "sources", "leg_cents", "units", "order_id", "version", "order_date",
 ]  # fmt: skip
 LEG_COLUMNS = [
     "trade_date", "lane", "plan_id", "fund_id", "side", "order_id", "order_date", "total", "participants", "buckets",
@@ -32,10 +34,10 @@ FROM unnest($2::text[], $3::text[]) AS carried(before, following) WHERE order_le
 MARK_CARRIED = "UPDATE orders SET carried_to = $1 WHERE order_id = ANY($2::text[])"
 ORDER_TOTALS = """
 SELECT order_id, plan_id, fund_id, side, sum(total)::bigint AS total FROM order_legs WHERE order_date = $1
-GROUP BY order_id, plan_id, fund_id, side ORDER BY order_id"""
+GROUP BY order_id, plan_id, fund_id, side HAVING sum(total) > 0 ORDER BY order_id"""
 INSERT_ORDERS = """
 INSERT INTO orders (order_id, trade_date, plan_id, fund_id, side, unit, wave, amount, lane, status, recorded_at)
-SELECT o, $2, p, f, s, 'cents', 0, a, l, 'open', $8
+SELECT o, $2, p, f, s, CASE s WHEN 'sell' THEN 'shares' ELSE 'cents' END, 0, a, l, 'open', $8
 FROM unnest($1::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::int[]) AS new(o, p, f, s, a, l)"""
 ORDERS_TO_SAY = """
 SELECT order_id, plan_id, fund_id, side, unit, amount, wave FROM orders
@@ -48,8 +50,12 @@ CONFIRMATION_COLUMNS = [
 ]  # fmt: skip
 TO_JUDGE = """
 SELECT c.order_id, c.version, c.status, c.units, c.price, c.cents, o.fund_id, o.plan_id, o.trade_date, o.unit, o.amount,
-       o.side, o.status AS order_status, o.version AS order_version, final.price AS final_price
+       o.side, o.status AS order_status, o.version AS order_version, final.price AS final_price,
+       heard.version AS heard_version
 FROM confirmations AS c JOIN orders AS o USING (order_id)
+CROSS JOIN LATERAL (SELECT coalesce(max(h.version), 0) AS version FROM confirmations AS h
+                    WHERE h.order_id = c.order_id AND h.verdict <> 'pending'
+                      AND h.verdict NOT LIKE 'refused:%') AS heard
 LEFT JOIN LATERAL (SELECT p.price FROM prices AS p
                    WHERE p.fund_id = o.fund_id AND p.price_date = o.trade_date AND p.status IN ('final', 'corrected')
                      AND p.value_date <= $1 ORDER BY p.version DESC LIMIT 1) AS final ON true
@@ -85,31 +91,39 @@ FROM journal WHERE trade_date = $1 AND lane = $2 AND kind = 'instruct'"""
 LANE_PARKED = """
 SELECT coalesce(sum(CASE WHEN trade_date = $2 THEN cents ELSE 0 END
                     - CASE WHEN freed_for = $2 THEN cents ELSE 0 END), 0)::bigint
-FROM parked WHERE lane = $1 AND topic = $3 AND (trade_date = $2 OR freed_for = $2)"""
+FROM parked WHERE lane = $1 AND topic = $3 AND cents >= 0 AND (trade_date = $2 OR freed_for = $2)"""
 LANE_LEGS = """
-SELECT coalesce(sum(total), 0)::bigint FROM order_legs WHERE trade_date = $1 AND lane = $2"""
+SELECT coalesce(sum(total), 0)::bigint FROM order_legs
+WHERE trade_date = $1 AND lane = $2 AND side = 'buy' AND total >= 0"""
 LANE_FILLED = """
 SELECT count(*) AS fills, coalesce(sum(-amounts[cardinality(amounts)]), 0)::bigint AS filled_cents,
        coalesce(sum(-units[cardinality(units)]), 0)::bigint AS filled_units
-FROM journal WHERE trade_date = $1 AND lane = $2 AND kind IN ('fill', 'fill_reversed')"""
+FROM journal WHERE trade_date = $1 AND lane = $2 AND kind IN ('fill', 'fill_reversed', 'write_off')"""
 DAY_ORDERS = """
 SELECT count(*) AS orders, coalesce(sum(amount) FILTER (WHERE unit = 'cents'), 0)::bigint AS ordered_cents
 FROM orders WHERE trade_date = $1"""
 LEGS_ORDERED = """
-SELECT coalesce(sum(total), 0)::bigint FROM order_legs JOIN orders USING (order_id) WHERE orders.trade_date = $1"""
+SELECT coalesce(sum(total), 0)::bigint FROM order_legs JOIN orders USING (order_id)
+WHERE orders.trade_date = $1 AND orders.unit = 'cents'"""
 LEGS_CARRIED = """
-SELECT coalesce(sum(total), 0)::bigint FROM order_legs WHERE order_date = $1 AND trade_date < $1"""
+SELECT coalesce(sum(total), 0)::bigint FROM order_legs WHERE order_date = $1 AND trade_date < $1 AND side = 'buy'"""
 CONFIRMED_ON = """
-SELECT coalesce(sum(c.units), 0)::bigint AS units, coalesce(sum(c.cents), 0)::bigint AS cents
-FROM confirmations AS c WHERE c.verdict = 'accepted:' || $1::date::text"""
+SELECT coalesce(sum(c.units * way.sign), 0)::bigint AS units, coalesce(sum(c.cents * way.sign), 0)::bigint AS cents
+FROM confirmations AS c JOIN orders AS o USING (order_id)
+CROSS JOIN LATERAL (SELECT CASE o.side WHEN 'buy' THEN 1 ELSE -1 END AS sign) AS way
+WHERE c.verdict = 'accepted:' || $1::date::text"""
 REVERSED_ON = """
-SELECT coalesce(sum(old.units), 0)::bigint AS units, coalesce(sum(old.cents), 0)::bigint AS cents
-FROM confirmations AS c JOIN confirmations AS old ON old.order_id = c.order_id AND old.verdict LIKE 'accepted:%'
+SELECT coalesce(sum(old.units * way.sign), 0)::bigint AS units, coalesce(sum(old.cents * way.sign), 0)::bigint AS cents,
+       coalesce(sum(old.cents) FILTER (WHERE o.side = 'sell'), 0)::bigint AS sold_cents
+FROM confirmations AS c JOIN orders AS o USING (order_id)
+CROSS JOIN LATERAL (SELECT CASE o.side WHEN 'buy' THEN 1 ELSE -1 END AS sign) AS way
+JOIN confirmations AS old ON old.order_id = c.order_id AND old.verdict LIKE 'accepted:%'
 WHERE c.verdict = 'accepted:' || $1::date::text AND c.status = 'corrected' AND old.version < c.version
   AND old.version = (SELECT max(version) FROM confirmations AS x
                      WHERE x.order_id = c.order_id AND x.version < c.version AND x.verdict LIKE 'accepted:%')"""
 IN_FLIGHT = """
-SELECT o.plan_id, o.fund_id, sum(last.units - CASE o.status WHEN 'confirmed' THEN o.units ELSE 0 END)::bigint AS units
+SELECT o.plan_id, o.fund_id, sum((last.units - CASE o.status WHEN 'confirmed' THEN o.units ELSE 0 END)
+                                 * CASE o.side WHEN 'buy' THEN 1 ELSE -1 END)::bigint AS units
 FROM orders AS o
 JOIN LATERAL (SELECT units FROM confirmations AS c
               WHERE c.order_id = o.order_id AND c.status IN ('confirmed', 'corrected') AND c.value_date <= $1
@@ -117,6 +131,10 @@ JOIN LATERAL (SELECT units FROM confirmations AS c
 WHERE o.status IN ('open', 'pending', 'broken')
    OR o.order_id IN (SELECT order_id FROM confirmations WHERE verdict LIKE 'broken:%')
 GROUP BY o.plan_id, o.fund_id"""
+KNOWN_PRICES = """
+SELECT fund_id, price_date, version, status, price
+FROM unnest($1::text[], $2::date[], $3::int[]) AS asked(fund_id, price_date, version)
+JOIN prices USING (fund_id, price_date, version)"""
 INSERT_PRICES = """
 INSERT INTO prices (fund_id, price_date, version, status, price, value_date, fact_version, recorded_at)
 SELECT * FROM unnest($1::text[], $2::date[], $3::int[], $4::text[], $5::text[], $6::date[], $7::bigint[],
@@ -143,20 +161,23 @@ DAY_PROGRESS = """
 SELECT cycle, count(*) AS read, count(closed_at) AS closed FROM lane_days WHERE trade_date = $1 GROUP BY cycle"""
 
 
-async def copy(connection: Connection, table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
-    """Write rows by COPY."""
-    if rows:
-        await connection.copy_records_to_table(table, records=rows, columns=columns)
+copy = copy_rows
 
 
-async def store_prices(connection: Connection, facts: list[FactRecord]) -> None:
-    """Keep every price version; the first of a version counts."""
-    rows = [
+async def store_prices(connection: Connection, facts: list[FactRecord]) -> list[tuple[FactRecord, str]]:
+    """Keep every price version; returns those that contradict the first of their version."""
+    names = [price_name(fact) for fact in facts]
+    rows = await connection.fetch(KNOWN_PRICES, *map(list, zip(*names, strict=True)))
+    facts, refused = sort_out_prices(facts, {tuple(row)[:3]: tuple(row)[3:] for row in rows})
+    if not facts:
+        return refused
+    fresh = [
         (f.body.fund_id, f.body.price_date, f.body.version, f.body.status, f.body.price, f.received_for, f.version,
          f.recorded_at)
         for f in facts
     ]  # fmt: skip
-    await connection.execute(INSERT_PRICES, *map(list, zip(*rows, strict=True)))
+    await connection.execute(INSERT_PRICES, *map(list, zip(*fresh, strict=True)))
+    return refused
 
 
 async def store_commands(connection: Connection, facts: list[FactRecord]) -> None:

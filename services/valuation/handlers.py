@@ -57,17 +57,16 @@ async def _save(work: Work, held: dict[Place, Holdings], buckets: dict[Place, in
         [p[1] for p in places],
         [p[2] for p in places],
         [buckets[p] for p in places],
-        [orjson.dumps(held[p]).decode() for p in places],
+        [orjson.dumps(held[p], option=orjson.OPT_SORT_KEYS).decode() for p in places],
     )
 
 
 def _entry(work: Work, item: FilledItem) -> tuple[Any, ...]:
     fill = item.fill
     kind = "fill_reversed" if fill.reversal else "fill"
-    accounts = [f"{who}/{source}" for who, source in zip(fill.participants, fill.sources, strict=True)]
     return (
         item.trade_date, item.lane, work.next_entry(item.lane), work.at(item.lane, item.recorded_at), kind,
         bucket_of(fill.plan_id), fill.plan_id, UUID(identity_of(fill.order_id, kind, str(fill.version))), RULE_SET,
-        [*accounts, "custodian"], [*fill.cents, -sum(fill.cents)], fill.sources, fill.participants, fill.fund_id,
+        [*fill.cents, -sum(fill.cents)], fill.sources, fill.participants, fill.fund_id,
         [*fill.units, -sum(fill.units)], fill.order_id, fill.version, date.fromisoformat(fill.trade_date), fill.price,
     )  # fmt: skip

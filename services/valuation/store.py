@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.runtime.clients import Connection
+from shared.runtime.copying import copy_rows
 from shared.runtime.facts import FactRecord
+from shared.runtime.pricefacts import price_name, sort_out_prices
 
 JOURNAL_COLUMNS = [
-    "trade_date", "lane", "entry", "recorded_at", "kind", "bucket", "plan_id", "cause", "rule_set", "accounts",
+    "trade_date", "lane", "entry", "recorded_at", "kind", "bucket", "plan_id", "cause", "rule_set",
     "amounts", "sources", "participants", "fund_id", "units", "order_id", "version", "order_date", "price",
 ]  # fmt: skip
 FIND_POSITIONS = """
@@ -20,7 +22,7 @@ CROSS JOIN LATERAL (SELECT lane, plan_id, participant_id, holdings FROM position
                       AND one.participant_id = asked.participant_id OFFSET 0) AS p"""
 SAVE_POSITIONS = """
 INSERT INTO positions (lane, plan_id, participant_id, bucket, holdings)
-SELECT * FROM unnest($1::int[], $2::text[], $3::text[], $4::smallint[], $5::jsonb[])
+SELECT * FROM unnest($1::int[], $2::text[], $3::text[], $4::smallint[], $5::json[])
 ON CONFLICT (lane, plan_id, participant_id) DO UPDATE SET holdings = excluded.holdings"""
 POSITIONS_AFTER = """
 SELECT plan_id, participant_id, bucket, holdings FROM positions
@@ -53,6 +55,10 @@ SELECT count(*) AS fills, coalesce(sum(-amounts[cardinality(amounts)]), 0)::bigi
 FROM journal WHERE trade_date = $1"""
 INSERT_PROOF = """
 INSERT INTO proofs (trade_date, status, equations, plan_cash, recorded_at) VALUES ($1, $2, $3, $4, $5)"""
+KNOWN_PRICES = """
+SELECT fund_id, price_date, version, status, price
+FROM unnest($1::text[], $2::date[], $3::int[]) AS asked(fund_id, price_date, version)
+JOIN prices USING (fund_id, price_date, version)"""
 INSERT_PRICES = """
 INSERT INTO prices (fund_id, price_date, version, status, price, value_date, recorded_at)
 SELECT * FROM unnest($1::text[], $2::date[], $3::int[], $4::text[], $5::text[], $6::date[], $7::timestamptz[])
@@ -82,19 +88,22 @@ SELECT trade_date, order_date, recorded_at, kind, plan_id, fund_id, order_id, ve
 FROM journal WHERE lane = $1 AND participants @> ARRAY[$2::text] ORDER BY trade_date, entry"""
 
 
-async def copy(connection: Connection, table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
-    """Write rows by COPY."""
-    if rows:
-        await connection.copy_records_to_table(table, records=rows, columns=columns)
+copy = copy_rows
 
 
-async def store_prices(connection: Connection, facts: list[FactRecord]) -> None:
-    """Keep every price version; the first of a version counts."""
-    rows = [
+async def store_prices(connection: Connection, facts: list[FactRecord]) -> list[tuple[FactRecord, str]]:
+    """Keep every price version; returns those that contradict the first of their version."""
+    names = [price_name(fact) for fact in facts]
+    rows = await connection.fetch(KNOWN_PRICES, *map(list, zip(*names, strict=True)))
+    facts, refused = sort_out_prices(facts, {tuple(row)[:3]: tuple(row)[3:] for row in rows})
+    if not facts:
+        return refused
+    fresh = [
         (f.body.fund_id, f.body.price_date, f.body.version, f.body.status, f.body.price, f.received_for, f.recorded_at)
         for f in facts
     ]
-    await connection.execute(INSERT_PRICES, *map(list, zip(*rows, strict=True)))
+    await connection.execute(INSERT_PRICES, *map(list, zip(*fresh, strict=True)))
+    return refused
 
 
 async def store_holdings(connection: Connection, facts: list[FactRecord]) -> None:

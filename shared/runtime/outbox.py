@@ -10,6 +10,7 @@ import msgspec
 
 from shared.events.envelope import event_headers
 from shared.runtime.clients import Connection
+from shared.runtime.copying import copy_rows
 
 ROW_BYTES_MAX = 600_000
 """A packed row stays well below Kafka's 1 MiB record limit."""
@@ -135,7 +136,7 @@ async def append(
     """Write the rows of a poll and where each touched stream now stands."""
     if not rows:
         return
-    await connection.copy_records_to_table("outbox", records=rows, columns=OUTBOX_COLUMNS)
+    await copy_rows(connection, "outbox", OUTBOX_COLUMNS, rows)
     keys, values = list(ends), list(ends.values())
     await connection.execute(
         UPSERT_STREAMS,

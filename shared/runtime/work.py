@@ -12,6 +12,7 @@ import orjson
 
 from shared.runtime import metrics
 from shared.runtime.clients import Connection
+from shared.runtime.copying import copy_rows
 from shared.runtime.definition import Service
 from shared.runtime.factcache import FactCache
 from shared.runtime.guards import Guards
@@ -259,7 +260,7 @@ class Work:
         if self.letters:
             await self.connection.execute(INSERT_DEAD_LETTERS, *map(list, zip(*self.letters, strict=True)))
         if self.parked:
-            await self.connection.copy_records_to_table("parked", records=self.parked, columns=PARKED_COLUMNS)
+            await copy_rows(self.connection, "parked", PARKED_COLUMNS, self.parked)
         if self.tasks:
             await self.connection.execute(INSERT_TASKS, *map(list, zip(*self.tasks, strict=True)))
             self.wakes_others = True

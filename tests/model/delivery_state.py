@@ -28,7 +28,15 @@ SOURCE = Input(PAYROLL_CONTRIBUTIONS, (), waits_for_closed="day")
 NAMES = StreamNames("contribution", "/nestwork/contribution")
 
 STRUCTURAL = frozenset(
-    {"heartbeat", "recovery", "prefix", "marker_after_all", "all_lanes_read", "waits_for_closed", "hand_over_after_commit"}
+    {
+        "heartbeat",
+        "recovery",
+        "prefix",
+        "marker_after_all",
+        "all_lanes_read",
+        "waits_for_closed",
+        "hand_over_after_commit",
+    }
 )
 """Guards that are not objects of ``shared/runtime/guards.py`` but the order in which the frame does things."""
 

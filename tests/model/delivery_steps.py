@@ -44,6 +44,7 @@ class Delivery:
         self.settings = settings
         self._slice = lru_cache(maxsize=None)(self._cut_slice)
         self._judged = lru_cache(maxsize=None)(self._judge_log)
+        self._spoken = lru_cache(maxsize=None)(_words)
 
     # -- everything that can happen --------------------------------------------------------------------------------
 
@@ -143,7 +144,14 @@ class Delivery:
         )
         memories = tuple(
             Memory(
-                lane, row.incarnation, row.generation, row.position, row.position, row.next_seq, row.last_cut, row.closed
+                lane,
+                row.incarnation,
+                row.generation,
+                row.position,
+                row.position,
+                row.next_seq,
+                row.last_cut,
+                row.closed,
             )
             for lane, row in zip(worker.assigned, rows, strict=True)
         )
@@ -357,6 +365,9 @@ class Delivery:
             books = tuple(sorted(row.journal)), tuple(sorted(effects))
             if len(set(row.journal)) < len(row.journal) or not set(row.journal) <= set(effects):
                 return f"the books of lane {lane} hold {books[0]}, never more than {books[1]} are right"
+            said = self._spoken(world.logs[lane])
+            if not said <= {*row.journal, *((CUT,) if row.closed else ())}:
+                return f"the log of lane {lane} says {sorted(said)}, committed is only {sorted(row.journal)}"
             complaint = self._judged(lane, world.logs[lane], world.has_lost)
             if complaint:
                 return complaint
@@ -422,6 +433,10 @@ def append(world: World, row: OutboxRow) -> World:
     lane = row.lane
     logs = (*world.logs[:lane], (*world.logs[lane], row), *world.logs[lane + 1 :])
     return world._replace(logs=logs)
+
+
+def _words(log: Log) -> frozenset[str]:
+    return frozenset(what for row in log for _, _, _, what, _ in unpacked(row))
 
 
 def _named(row: OutboxRow) -> str:

@@ -1,0 +1,87 @@
+"""`nestwork law`: what the rules hold back, and an operator's word on it."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from deploy.cli.day import FolderOption
+from deploy.cli.output import JsonOption, fail, out, print_document
+
+law_app = typer.Typer(no_args_is_help=True, help="Held payroll lines, and what the law would say differently now.")
+
+
+class Action(StrEnum):
+    """What a held repeat is."""
+
+    book = "book"
+    withdraw = "withdraw"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group."""
+    app.add_typer(law_app, name="law")
+
+
+@law_app.callback()
+def law() -> None:
+    """Quiet logs: the answer is the output."""
+    from shared.runtime.logs import configure_logs
+
+    configure_logs("law", "ERROR")
+
+
+@law_app.command("held")
+def held(
+    code: Annotated[str | None, typer.Option("--code", help="Only those that wait for this reason code.")] = None,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the payroll lines that are held, and what each waits for."""
+    from deploy.operate.heldlines import held_lines
+    from deploy.operate.target import TROUBLE, find_cluster
+
+    try:
+        lines = asyncio.run(held_lines(find_cluster(folder), code))
+    except TROUBLE as problem:
+        fail(str(problem), as_json=as_json)
+    if as_json:
+        print_document({"ok": True, "held": [line.as_json() for line in lines]})
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("ce_id", "ce_source", "code", "plan", "participant", "payroll", "cents", "date"):
+        table.add_column(heading, no_wrap=True)
+    for line in lines:
+        who = (line.plan_id, line.participant_id, line.payroll_id)
+        table.add_row(line.ce_id, line.ce_source, line.code, *who, str(line.cents), line.trade_date)
+    out.print(table, width=max(out.width, 200))
+    out.print(f"{len(lines)} held", markup=False)
+
+
+@law_app.command("resolve")
+def resolve(
+    line: Annotated[str, typer.Argument(metavar="CE_ID", help="As `law held` prints it.")],
+    action: Annotated[Action, typer.Argument(help="A further line, or one that was sent twice.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the people who read the books.")],
+    source: Annotated[
+        str | None, typer.Option("--source", help="Its ce_source, if the id alone is not enough.")
+    ] = None,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Book or withdraw a line that is held with DUPLICATE_PAYROLL_LINE. Exit 0 only when it was done."""
+    from deploy.operate.heldlines import resolve as resolve_line
+    from deploy.operate.target import TROUBLE, find_cluster
+
+    try:
+        done = asyncio.run(resolve_line(find_cluster(folder), line, action.value, reason, source=source))
+    except (*TROUBLE, ValueError) as problem:
+        fail(str(problem), as_json=as_json, ce_id=line)
+    if as_json:
+        print_document({"ok": True, "action": action.value, **done.as_json()})
+    else:
+        out.print(f"{done.ce_id}: {action.value}, {done.cents} cents of {done.participant_id}", markup=False)

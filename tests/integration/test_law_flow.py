@@ -1,0 +1,115 @@
+"""Lines that are held, on a real cluster: repeats that an operator books or withdraws, years whose limits come late."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from deploy.operate.books import open_books
+from deploy.operate.heldlines import held_lines, resolve
+from deploy.operate.proof import prove_books
+from deploy.operate.target import OperatorError
+from shared.events import topics
+from shared.events.limits import LimitsFact
+from tests.support import events
+from tests.support.payday import Payday, open_payday
+from tests.support.wire import codes
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+LIMITS_2027 = {
+    "year": 2027,
+    "elective_deferral_cents": 30_000,
+    "catch_up_cents": 800_000,
+    "annual_additions_cents": 7_400_000,
+    "compensation_cents": 37_000_000,
+    "notice": "Notice of a test",
+}
+
+
+@pytest_asyncio.fixture(scope="module")
+async def law(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Payday]:
+    """A cluster of its own: limits that are loaded here must not reach other tests."""
+    async with open_payday(tmp_path_factory.mktemp("law")) as opened:
+        yield opened
+
+
+async def prove_all(law: Payday) -> None:
+    """Close the open date; it and every date before must prove, from logs and databases."""
+    last = await law.close_day()
+    async with open_books(law.wire.config) as books:
+        rows = await books.contribution.rows("SELECT DISTINCT trade_date FROM journal WHERE trade_date <= $1", last)
+        for row in rows:
+            proof = await prove_books(books, law.wire.config, row["trade_date"])
+            assert [one for one in proof.equations if not one.ok] == [], row["trade_date"]
+
+
+def money(receipt: dict[str, Any]) -> tuple[str, int, int]:
+    return receipt["status"], receipt["accepted_cents"], receipt["rejected_cents"]
+
+
+async def test_a_repeat_is_held_over_the_end_of_a_date_and_booked_or_withdrawn_on_an_operators_word(
+    law: Payday,
+) -> None:
+    ann, bob = law.person(), law.person()
+    first = {person: events.line(person, payroll="twice") for person in (ann, bob)}
+    again = {person: events.line(person, payroll="twice") for person in (ann, bob)}
+    behind = events.line(bob, {"pre_tax": 777}, payroll="twice")
+    await law.wire.send(*first.values(), *again.values(), behind, events.funding("twice", 50_000))
+    for person in (ann, bob):
+        assert money(await law.wire.receipt(first[person].ce_id)) == ("accepted", 10_000, 0)
+        held = await law.wire.receipt(again[person].ce_id)
+        assert (money(held), codes(held)) == (("held", 0, 0), ["DUPLICATE_PAYROLL_LINE"])
+    assert codes(await law.wire.receipt(behind.ce_id)) == ["WAITING_FOR_EARLIER_LINE"]
+    await prove_all(law)
+
+    listed = {line.ce_id for line in await held_lines(law.wire.config, "DUPLICATE_PAYROLL_LINE")}
+    assert listed == {line.ce_id for line in again.values()}
+    await resolve(law.wire.config, again[ann].ce_id, "book", "a bonus of the same size")
+    await resolve(law.wire.config, again[bob].ce_id, "withdraw", "the file was sent twice")
+    assert money(await law.wire.receipt(again[ann].ce_id, number=2)) == ("accepted", 10_000, 0)
+    withdrawn = await law.wire.receipt(again[bob].ce_id, number=2)
+    assert (money(withdrawn), codes(withdrawn)) == (("rejected", 0, 10_000), ["DUPLICATE_PAYROLL_LINE"])
+    assert money(await law.wire.receipt(behind.ce_id, number=2)) == ("accepted", 777, 0)
+    assert await held_lines(law.wire.config) == []
+    with pytest.raises(OperatorError, match="not held"):
+        await resolve(law.wire.config, again[ann].ce_id, "book", "once more")
+    await prove_all(law)
+
+
+async def test_a_word_on_a_line_that_is_not_held_is_refused_and_a_resend_of_it_is_a_duplicate(law: Payday) -> None:
+    ann = law.person()
+    body = {"plan_id": events.PLAN, "participant_id": ann, "payroll_id": "none", "resolves": "nothing"}
+    word = events.event(
+        topics.PAYROLL_CONTRIBUTIONS,
+        ann,
+        "nestwork.payroll.repeat-resolved.v1",
+        body | {"action": "book", "reason": "?"},
+    )
+    await law.wire.send(word, word)
+    refused = await law.wire.receipt(word.ce_id)
+    assert (money(refused), codes(refused)) == (("rejected", 0, 0), ["NOTHING_TO_RESOLVE"])
+    assert (await law.wire.receipt(word.ce_id, number=2))["status"] == "duplicate"
+    await prove_all(law)
+
+
+async def test_lines_of_a_year_without_limits_are_released_by_the_fact_in_their_order(law: Payday) -> None:
+    ann = law.person()
+    held = [
+        events.line(ann, {"pre_tax": cents}, payroll="next-year", pay_date="2027-01-04") for cents in (20_000, 15_000)
+    ]
+    await law.wire.send(*held)
+    assert codes(await law.wire.receipt(held[0].ce_id)) == ["LIMITS_NOT_LOADED"]
+    assert codes(await law.wire.receipt(held[1].ce_id)) == ["WAITING_FOR_EARLIER_LINE"]
+    await prove_all(law)
+    await law.wire.send(
+        events.event(topics.LIMITS, "2027", LimitsFact.ce_type, LIMITS_2027), events.funding("next-year", 30_000)
+    )
+    await prove_all(law)
+    assert money(await law.wire.receipt(held[0].ce_id, number=2)) == ("accepted", 20_000, 0)
+    second = await law.wire.receipt(held[1].ce_id, number=2)
+    assert (money(second), codes(second)) == (("partially_accepted", 10_000, 5_000), ["LIMIT_402G"])
+    await prove_all(law)

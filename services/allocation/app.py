@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from services.allocation import closing, handlers, metrics, pages
+from services.allocation import closing, handlers, metrics, pages, reversing
 from services.allocation.items import ReleasedLine, explode_released
+from services.allocation.reversing import Reversal, explode_reversals
 from shared.events import requests
 from shared.events.fund import FundFact
 from shared.events.plan import PlanFact
@@ -37,7 +38,10 @@ SERVICE = Service(
     inputs=(
         Input(
             CONTRIBUTIONS_RELEASED,
-            (Kind("nestwork.contributions.released.v1", explode_released, handlers.split_lines, ReleasedLine),),
+            (
+                Kind("nestwork.contributions.released.v1", explode_released, handlers.split_lines, ReleasedLine),
+                Kind("nestwork.contributions.reversed.v1", explode_reversals, reversing.take_back_lines, Reversal),
+            ),
             internal=True,
             waits_for_inputs=(PARTICIPANT_REQUESTS.name, REQUESTS_REROUTED.name),
         ),

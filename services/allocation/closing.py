@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from services.allocation import store
+from services.allocation import store, store_reversals
 from services.allocation.handlers import settle_held
 from shared.runtime.work import Work
 
@@ -20,4 +20,6 @@ async def close_date(work: Work, lane: int, day: date) -> dict[str, Any]:
     """Lines and cents split for the date."""
     totals = dict(await work.connection.fetchrow(store.LANE_TOTALS, day, lane))
     totals["parked_cents"] = await work.connection.fetchval(store.LANE_PARKED, lane, day)
+    totals["reversed_cents"] = await work.connection.fetchval(store_reversals.LANE_REVERSED, day, lane)
+    totals["parked_reversed_cents"] = await work.connection.fetchval(store_reversals.LANE_PARKED_REVERSALS, lane, day)
     return totals

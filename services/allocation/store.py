@@ -49,7 +49,7 @@ FROM journal WHERE trade_date = $1 AND lane = $2 AND kind = 'split'"""
 LANE_PARKED = """
 SELECT coalesce(sum(CASE WHEN trade_date = $2 THEN cents ELSE 0 END
                     - CASE WHEN freed_for = $2 THEN cents ELSE 0 END), 0)::bigint
-FROM parked WHERE lane = $1 AND (trade_date = $2 OR freed_for = $2)"""
+FROM parked WHERE lane = $1 AND cents >= 0 AND (trade_date = $2 OR freed_for = $2)"""
 
 
 async def find_elections(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from services.trading import building, dayclock, filling, handlers, metrics, pages, store
+from services.trading import building, dayclock, filling, handlers, metrics, pages, reversing, sales, store
 from services.trading.items import ConfirmationItem, InstructedLine, explode_confirmation, explode_instructed
+from services.trading.reversing import ReversedLine, explode_reversed
 from shared.events.custodian import Confirmation
 from shared.events.fund import FundFact
 from shared.events.market import CloseRequested, PriceFact, ValueRequested
@@ -24,7 +25,10 @@ SERVICE = Service(
     inputs=(
         Input(
             TRADES_INSTRUCTED,
-            (Kind("nestwork.trades.instructed.v1", explode_instructed, handlers.keep_instructed, InstructedLine),),
+            (
+                Kind("nestwork.trades.instructed.v1", explode_instructed, handlers.keep_instructed, InstructedLine),
+                Kind("nestwork.trades.reversed.v1", explode_reversed, reversing.keep_reversed, ReversedLine),
+            ),
             internal=True,
         ),
         Input(
@@ -58,7 +62,7 @@ SERVICE = Service(
             "day",
             inputs=(TRADES_INSTRUCTED.name, CUSTODIAN_CONFIRMATIONS.name),
             facts=(FUNDS.name,),
-            read=building.pack_legs,
+            read=reversing.read_date,
             decide=building.build_orders,
             close=building.close_cut,
         ),
@@ -73,7 +77,13 @@ SERVICE = Service(
             outputs=(TRADES_FILLED,),
         ),
     ),
-    tasks={"say_orders": building.say_orders, "fill": filling.post_fills},
+    tasks={
+        "say_orders": building.say_orders,
+        "fill": filling.post_fills,
+        "fill_sales": sales.post_sales,
+        "write_off": sales.write_off,
+        "post_plan_cash": sales.post_plan_cash,
+    },
     standing=filling.judge_confirmations,
     background=(dayclock.run_day_clock,),
     snapshot=metrics.snapshot,

@@ -7,16 +7,16 @@ from typing import Any
 
 import orjson
 
-from services.trading import store
-from services.trading.rules.orders import order_id_of
-from shared.events.topics import CUSTODIAN_ORDERS, TRADES_INSTRUCTED
+from services.trading import sales, store, store_reversals
+from services.trading.rules.orders import BUY, CENTS, SHARES, order_id_of
+from shared.events.topics import CUSTODIAN_ORDERS, FUNDS, TRADES_INSTRUCTED
 from shared.runtime.work import Task, Work
 from shared.values.hashing import bucket_of
+from shared.values.shares import shares_text
 
 LINES_PER_SLICE = 8_000
 ORDERS_PER_SLICE = 1_000
 ORDER = "nestwork.custodian.order.v1"
-BUY, CENTS = "buy", "cents"
 
 
 async def pack_legs(work: Work, lane: int, day: date) -> bool:
@@ -57,25 +57,23 @@ def _packs(day: date, lane: int, rows: list[Any]) -> list[tuple[Any, ...]]:
     for (plan, fund), pack in sorted(legs.items()):
         keys = sorted(pack)
         packs.append(
-            (day, lane, plan, fund, BUY, _wave_0(plan, fund, BUY, day), day, sum(pack.values()),
+            (day, lane, plan, fund, BUY, order_id_of(plan, fund, BUY, CENTS, day, 0), day, sum(pack.values()),
              [key[0] for key in keys], [buckets[key[0]] for key in keys], [key[1] for key in keys],
              [pack[key] for key in keys])
         )  # fmt: skip
     return packs
 
 
-def _wave_0(plan_id: str, fund_id: str, side: str, day: date) -> str:
-    """The order that dollar legs join at the cut of ``day``."""
-    return order_id_of(plan_id, fund_id, side, CENTS, day, 0)
-
-
 async def build_orders(work: Work, day: date) -> bool:
-    """Wave 0 of ``day``: new legs and those of orders the custodian rejected before this cut."""
+    """Wave 0 of ``day``: new legs and those of orders the custodian rejected before this cut.
+
+    Legs that cancel each other out, and shares too few to sell, make no order.
+    """
     connection = work.connection
     rejected = await connection.fetch(store.REJECTED_ORDERS)
     if rejected:
         before = [row["order_id"] for row in rejected]
-        following = [_wave_0(row["plan_id"], row["fund_id"], row["side"], day) for row in rejected]
+        following = [order_id_of(row["plan_id"], row["fund_id"], row["side"], row["unit"], day, 0) for row in rejected]
         await connection.execute(store.CARRY_LEGS, day, before, following)
         await connection.execute(store.MARK_CARRIED, day, before)
     rows = await connection.fetch(store.ORDER_TOTALS, day)
@@ -85,6 +83,7 @@ async def build_orders(work: Work, day: date) -> bool:
         await connection.execute(store.INSERT_ORDERS, ids, day, *columns, lanes, work.now(0))
         for lane in sorted(set(lanes)):
             work.add_task(lane, "day", day, "say_orders", {}, work.now(0))
+    await sales.settle_without_order(work, day)
     return True
 
 
@@ -100,9 +99,8 @@ async def say_orders(work: Work, task: Task) -> str | None:
             "fund_id": row["fund_id"],
             "trade_date": task.trade_date.isoformat(),
             "side": row["side"],
-            "cents": row["amount"],
             "wave": row["wave"],
-        }
+        } | _amount(work, task.trade_date, row)
         work.emit(
             task.lane, CUSTODIAN_ORDERS.name, key=row["order_id"].encode(), ce_type=ORDER, ce_id=row["order_id"],
             value=orjson.dumps(body), recorded_at=task.recorded_at,
@@ -110,13 +108,25 @@ async def say_orders(work: Work, task: Task) -> str | None:
     return rows[-1]["order_id"] if len(rows) == ORDERS_PER_SLICE else None
 
 
+def _amount(work: Work, day: date, row: Any) -> dict[str, Any]:
+    if row["unit"] != SHARES:
+        return {"cents": row["amount"]}
+    fund = work.facts.need(FUNDS.name, row["fund_id"], day)
+    return {"shares": shares_text(row["amount"], fund["share_decimals"])}
+
+
 async def close_cut(work: Work, lane: int, day: date) -> dict[str, Any]:
     """What the lane was instructed and what it packed into legs; the builder's lane adds the orders."""
     totals = dict(await work.connection.fetchrow(store.LANE_INSTRUCTED, day, lane))
     totals["parked_cents"] = await work.connection.fetchval(store.LANE_PARKED, lane, day, TRADES_INSTRUCTED.name)
     totals["leg_cents"] = await work.connection.fetchval(store.LANE_LEGS, day, lane)
+    totals |= dict(await work.connection.fetchrow(store_reversals.LANE_REVERSALS, day, lane))
+    totals["parked_reversed_cents"] = await work.connection.fetchval(
+        store_reversals.LANE_PARKED_REVERSALS, lane, day, TRADES_INSTRUCTED.name
+    )
     if lane == 0:
         totals |= dict(await work.connection.fetchrow(store.DAY_ORDERS, day))
+        totals |= dict(await work.connection.fetchrow(store_reversals.SELL_UNITS, day))
         totals["carried_leg_cents"] = await work.connection.fetchval(store.LEGS_CARRIED, day)
         totals["ordered_leg_cents"] = await work.connection.fetchval(store.LEGS_ORDERED, day)
     return totals

@@ -9,13 +9,16 @@ from typing import Any
 import msgspec
 from asyncpg.pgproto.pgproto import UUID
 
-from services.trading import store
+from services.trading import store, store_reversals
+from services.trading.fill_records import mirror, say_fills
 from services.trading.handlers import RULE_SET
 from services.trading.items import ConfirmedOrder
 from services.trading.rules.confirmations import Confirmed, judge
 from services.trading.rules.judging import Checked, OrderState, follow
-from shared.events.packed import Fill, FilledBatch
-from shared.events.topics import FUNDS, TRADES_FILLED
+from services.trading.rules.orders import BUY, CONFIRMED, SELL
+from services.trading.sales import share_out_sales
+from shared.events.packed import Fill
+from shared.events.topics import FUNDS
 from shared.runtime.work import Task, Work
 from shared.values.hashing import bucket_of
 from shared.values.identity import identity_of
@@ -26,8 +29,6 @@ from shared.values.trading_days import GENESIS, day_after
 
 JUDGED_PER_ROUND = 1_000
 FILLS_PER_SLICE = 250
-LEGS_PER_RECORD = 3_000
-FILLED = "nestwork.trades.filled.v1"
 
 Legs = dict[tuple[str, str], tuple[int, int]]
 """(participant, source) to (cents, bucket)."""
@@ -51,11 +52,12 @@ async def _judge(work: Work, limit: date, book_date: date) -> bool:
     changed: dict[str, OrderState] = {}
     heard: dict[str, int] = {}
     accepted: list[tuple[Any, int | None]] = []
+    sold_since = await _sold_since(work, rows)
     for row in rows:
         order_id = row["order_id"]
         order = changed.get(order_id) or OrderState(order_id, row["order_status"], version=row["order_version"])
         newest = heard.get(order_id, row["heard_version"])
-        step = follow(order, _check(work, row), book_date, newest)
+        step = follow(order, _check(work, row, sold_since), book_date, newest)
         verdicts.append((order_id, row["version"], step.verdict))
         if not step.is_refused:
             changed[order_id] = step.after
@@ -66,11 +68,21 @@ async def _judge(work: Work, limit: date, book_date: date) -> bool:
     if changed:
         states = map(astuple, changed.values())
         await work.connection.execute(store.SAVE_STATUSES, *map(list, zip(*states, strict=True)))
-    await _share_out(work, accepted, book_date)
+    await _share_out(work, [one for one in accepted if one[0]["side"] == BUY], book_date)
+    await share_out_sales(work, [one for one in accepted if one[0]["side"] == SELL], book_date)
     return True
 
 
-def _check(work: Work, row: Any) -> Checked:
+async def _sold_since(work: Work, rows: list[Any]) -> frozenset[str]:
+    """Those filled orders that are corrected now and whose shares a reversal has sold in between."""
+    corrected = [row["order_id"] for row in rows if row["status"] == "corrected" and row["order_status"] == CONFIRMED]
+    if not corrected:
+        return frozenset()
+    found = await work.connection.fetch(store_reversals.SOLD_SINCE, corrected)
+    return frozenset(row["bought_by"] for row in found)
+
+
+def _check(work: Work, row: Any, sold_since: frozenset[str]) -> Checked:
     """Compare a confirmation's figures with its order and the date's final price."""
     if row["status"] in ("pending", "rejected"):
         code = "ORDER_REJECTED" if row["status"] == "rejected" else None
@@ -78,6 +90,8 @@ def _check(work: Work, row: Any) -> Checked:
     fund = work.facts.need(FUNDS.name, row["fund_id"], row["trade_date"])
     figures = Confirmed(row["units"], row["cents"], Price.parse(row["price"]))
     code = judge(row["unit"], row["amount"], figures, Price.parse(row["final_price"]), fund["share_decimals"])
+    if code is None and row["order_id"] in sold_since:
+        code = "SOLD_SINCE"
     return Checked(
         row["order_id"], row["version"], row["status"], "confirmed" if code is None else "broken", code, row["price"],
         row["cents"], row["units"],
@@ -96,7 +110,7 @@ async def _share_out(work: Work, accepted: list[tuple[Any, int | None]], book_da
     for row, reverses in accepted:
         lanes = by_order[row["order_id"]]
         order = msgspec.to_builtins(_confirmed_order(row, reverses, lanes))
-        for lane in lanes:
+        for lane in (lane for lane, legs in lanes.items() if legs):
             posts.setdefault(lane, []).append(order)
     for lane, orders in sorted(posts.items()):
         for start in range(0, len(orders), FILLS_PER_SLICE):
@@ -114,12 +128,14 @@ def _confirmed_order(row: Any, reverses: int | None, lanes: dict[int, Legs]) -> 
 
 
 def _merge(legs: Legs, row: Any) -> None:
-    """Add a pack's legs; a carried one may name a (participant, source) that is there already."""
+    """Add a pack's legs; a carried one may name a (participant, source) that is there already, or cancel one."""
     for participant, bucket, source, cents in zip(
         row["participants"], row["buckets"], row["sources"], row["cents"], strict=True
     ):
         before = legs.get((participant, source), (0, bucket))
         legs[participant, source] = (before[0] + cents, bucket)
+        if cents < 0 and not legs[participant, source][0]:
+            del legs[participant, source]
 
 
 async def post_fills(work: Work, task: Task) -> None:
@@ -139,7 +155,7 @@ async def post_fills(work: Work, task: Task) -> None:
         fills.append(_fill(order, legs, decimals))
         entries.append(_entry(work, task, fills[-1], "fill"))
     await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, entries)
-    _say_fills(work, task, fills)
+    say_fills(work, task, fills)
 
 
 def _fill(order: ConfirmedOrder, legs: Legs, decimals: int) -> Fill:
@@ -157,7 +173,7 @@ async def _reversed(work: Work, task: Task, order: ConfirmedOrder, decimals: int
     """The mirror of the fill of the version that this one corrects: made in this very slice, or posted before."""
     for fill in new:
         if (fill.order_id, fill.version, fill.reversal) == (order.order_id, order.reverses, False):
-            return _mirror(fill)
+            return mirror(fill)
     posted = await work.connection.fetchrow(store.FILL_ENTRY, order.order_id, order.reverses, task.lane)
     invariant(posted is not None, f"version {order.reverses} of {order.order_id} was posted before it is corrected")
     keys = sorted(legs)
@@ -166,14 +182,7 @@ async def _reversed(work: Work, task: Task, order: ConfirmedOrder, decimals: int
         posted["price"], decimals, [key[0] for key in keys], [legs[key][1] for key in keys], [key[1] for key in keys],
         posted["amounts"][:-1], posted["units"][:-1],
     )  # fmt: skip
-    return _mirror(fill)
-
-
-def _mirror(fill: Fill) -> Fill:
-    """What takes a fill back, at its own price."""
-    return msgspec.structs.replace(
-        fill, cents=[-cents for cents in fill.cents], units=[-units for units in fill.units], reversal=True
-    )
+    return mirror(fill)
 
 
 def _entry(work: Work, task: Task, fill: Fill, kind: str) -> tuple[Any, ...]:
@@ -184,32 +193,6 @@ def _entry(work: Work, task: Task, fill: Fill, kind: str) -> tuple[Any, ...]:
         None, [*fill.cents, -cents], fill.participants, fill.sources, None, [*fill.units, -units], fill.order_id,
         fill.version, date.fromisoformat(fill.trade_date),
     )  # fmt: skip
-
-
-def _say_fills(work: Work, task: Task, fills: list[Fill]) -> None:
-    chunk: list[Fill] = []
-    legs = 0
-    for fill in fills:
-        if chunk and legs + len(fill.cents) > LEGS_PER_RECORD:
-            _say(work, task, chunk)
-            chunk, legs = [], 0
-        chunk.append(fill)
-        legs += len(fill.cents)
-    if chunk:
-        _say(work, task, chunk)
-
-
-def _say(work: Work, task: Task, fills: list[Fill]) -> None:
-    first = fills[0]
-    work.emit(
-        task.lane,
-        TRADES_FILLED.name,
-        key=None,
-        ce_type=FILLED,
-        ce_id=f"trading/{task.lane}/{task.trade_date.isoformat()}/{first.order_id}/{first.version}/{int(first.reversal)}",
-        value=msgspec.json.encode(FilledBatch(task.trade_date.isoformat(), RULE_SET, fills)),
-        recorded_at=task.recorded_at,
-    )
 
 
 async def decide_value(work: Work, day: date) -> bool:
@@ -223,11 +206,16 @@ async def decide_value(work: Work, day: date) -> bool:
 async def close_value(work: Work, lane: int, day: date) -> dict[str, Any]:
     """This lane's fills of the date; the builder's lane adds what was confirmed and what is in flight."""
     totals = dict(await work.connection.fetchrow(store.LANE_FILLED, day, lane))
+    cash = await work.connection.fetch(store_reversals.LANE_PLAN_CASH, lane, day)
+    totals["plan_cash"] = {row["plan_id"]: row["cents"] for row in cash if row["cents"]}
+    totals["plan_cash_posted"] = sum(row["posted"] for row in cash)
     if lane == 0:
         confirmed = await work.connection.fetchrow(store.CONFIRMED_ON, day)
         undone = await work.connection.fetchrow(store.REVERSED_ON, day)
         totals["confirmed_units"] = confirmed["units"] - undone["units"]
         totals["confirmed_cents"] = confirmed["cents"] - undone["cents"]
+        sold: int = await work.connection.fetchval(store_reversals.SOLD_ON, day)
+        totals["sold_cents"] = sold - undone["sold_cents"]
         rows = await work.connection.fetch(store.IN_FLIGHT, day)
         totals["in_flight"] = [[row["plan_id"], row["fund_id"], row["units"]] for row in rows]
     return totals

@@ -66,9 +66,7 @@ async def prove_date(work: Work, day: date) -> bool:
     equations |= proof.money_equations(proof.add_up([*lanes, {"valuation": posted}]))
     equations |= await _against_custodian(work, day, lanes)
     status = "proven" if proof.is_proven(equations) else "broken"
-    cash: dict[str, int] = next(
-        (stages["contribution"]["plan_cash"] for stages in lanes if "plan_cash" in stages.get("contribution", {})), {}
-    )
+    cash = proof.plan_cash(lanes)
     await connection.execute(
         store.INSERT_PROOF, day, status, orjson.dumps(equations).decode(), orjson.dumps(cash).decode(), work.now(0)
     )

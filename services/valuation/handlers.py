@@ -23,7 +23,7 @@ async def post_fills(work: Work, items: list[FilledItem]) -> None:
     """Post each fill's legs to the participants' holdings, once per participant and batch."""
     legs: dict[Place, list[tuple[str, int, int]]] = {}
     buckets: dict[Place, int] = {}
-    entries = []
+    entries, sales = [], []
     for item in items:
         fill = item.fill
         for participant, bucket, source, cents, units in zip(
@@ -32,7 +32,10 @@ async def post_fills(work: Work, items: list[FilledItem]) -> None:
             place = (item.lane, fill.plan_id, participant)
             legs.setdefault(place, []).append((holding_key(source, fill.fund_id), units, cents))
             buckets[place] = bucket
-        entries.append(_entry(work, item))
+        if fill.proceeds is None:
+            entries.append(_entry(work, item))
+        else:
+            sales.append(_sale(work, item))
     held = await _load(work, list(legs))
     for place, parts in legs.items():
         holdings = held.setdefault(place, {})
@@ -40,6 +43,7 @@ async def post_fills(work: Work, items: list[FilledItem]) -> None:
         check(holdings)
     await _save(work, held, buckets)
     await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, entries)
+    await store.copy(work.connection, "journal", store.SALE_COLUMNS, sales)
 
 
 async def _load(work: Work, places: list[Place]) -> dict[Place, Holdings]:
@@ -69,4 +73,19 @@ def _entry(work: Work, item: FilledItem) -> tuple[Any, ...]:
         bucket_of(fill.plan_id), fill.plan_id, UUID(identity_of(fill.order_id, kind, str(fill.version))), RULE_SET,
         [*fill.cents, -sum(fill.cents)], fill.sources, fill.participants, fill.fund_id,
         [*fill.units, -sum(fill.units)], fill.order_id, fill.version, date.fromisoformat(fill.trade_date), fill.price,
+    )  # fmt: skip
+
+
+def _sale(work: Work, item: FilledItem) -> tuple[Any, ...]:
+    """Sold shares: the cost leaves the positions, the dollars are the plan's; what the market made of it is between."""
+    fill = item.fill
+    kind = "write_off" if not fill.version else "fill_reversed" if fill.reversal else "fill"
+    accounts = [f"{who}/{source}" for who, source in zip(fill.participants, fill.sources, strict=True)]
+    cost, proceeds = sum(fill.cents), sum(fill.proceeds or ())
+    return (
+        item.trade_date, item.lane, work.next_entry(item.lane), work.at(item.lane, item.recorded_at), kind,
+        bucket_of(fill.plan_id), fill.plan_id, UUID(identity_of(fill.order_id, kind, str(fill.version))), RULE_SET,
+        [*fill.cents, -cost - proceeds, proceeds], fill.sources, fill.participants, fill.fund_id,
+        [*fill.units, 0, -sum(fill.units)], fill.order_id, fill.version, date.fromisoformat(fill.trade_date),
+        fill.price, [*accounts, "market", "custodian"], fill.proceeds,
     )  # fmt: skip

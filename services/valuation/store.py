@@ -14,6 +14,7 @@ JOURNAL_COLUMNS = [
     "trade_date", "lane", "entry", "recorded_at", "kind", "bucket", "plan_id", "cause", "rule_set",
     "amounts", "sources", "participants", "fund_id", "units", "order_id", "version", "order_date", "price",
 ]  # fmt: skip
+SALE_COLUMNS = [*JOURNAL_COLUMNS, "accounts", "proceeds"]
 FIND_POSITIONS = """
 SELECT p.lane, p.plan_id, p.participant_id, p.holdings
 FROM unnest($1::int[], $2::text[], $3::text[]) AS asked(lane, plan_id, participant_id)

@@ -130,9 +130,54 @@ _TRADING = (
          "Get a corrected confirmation; the order is a break until then."),
     Code("SHARES_MISMATCH", "error", "The confirmed shares are a unit or more off the order, or off dollars / price.",
          "Get a corrected confirmation; the order is a break until then."),
+    Code("SOLD_SINCE", "error", "The corrected order's shares were sold for a reversal after its first confirmation.",
+         "Settle the difference with the custodian by hand; the first confirmation stands and the rest is in flight."),
     Code("ORDER_REJECTED", "warning", "The custodian rejected the order.",
          "Nothing to repair in the books: fund and legs join the next trade date. Ask the custodian why."),
 )  # fmt: skip
 
-CODES: dict[str, Code] = {code.code: code for code in (*_RECORDS, *_LINES, *_LIMITS, *_RUNS, *_INVESTING, *_TRADING)}
+_FILES = (
+    Code("ROW_FIELD_COUNT", "error", "The row has another number of cells than the header.",
+         "Look for a delimiter inside a cell that is not quoted, or for a row that is cut off."),
+    Code("ROW_QUOTING", "error", "A quote stands in a quoted cell without being doubled.",
+         "Export the file as RFC 4180 CSV: quotes inside quoted cells are doubled."),
+    Code("ROW_NOT_TEXT", "error", "The row holds bytes that are not text in the map's encoding.",
+         "Save the file as UTF-8, or say its encoding in the map."),
+    Code("ROW_TOO_LONG", "error", "The row is longer than 64 KiB.",
+         "A payroll row is some hundred bytes: look for a file of another kind, or old line ends (CR alone)."),
+    Code("ROW_NOT_JSON", "error", "The row is not one JSON object.",
+         "Send one JSON object per line (NDJSON)."),
+    Code("ROW_VALUE_MISSING", "error", "A cell that every line needs is empty.",
+         "Fill the named column; a row of totals is best left out of the file."),
+    Code("ROW_INVALID_ID", "error", "An id is too long, holds control characters, or was rounded by a spreadsheet.",
+         "Export ids as text of up to 128 characters."),
+    Code("ROW_LOOKS_LIKE_TAX_ID", "error", "An id is written like a social security number; those are never stored.",
+         "Map a column with opaque ids."),
+    Code("ROW_INVALID_DATE", "error", "A date is not written as the map says, or not in the calendar.",
+         "Correct the cell, or the date format in the map."),
+    Code("ROW_INVALID_AMOUNT", "error", "An amount is not a plain number in the unit the map says.",
+         "Use dollars with at most two decimals, or whole cents; 1,234.50 and (12.00) are understood."),
+    Code("FILE_EMPTY", "error", "The file has no rows.",
+         "Check the export."),
+    Code("FILE_HEADER", "error", "The first row does not name the columns of the map, once each.",
+         "Compare the header with the map; names must match exactly."),
+    Code("FILE_ENCODING", "error", "The file is not text in the map's encoding.",
+         "Save it as CSV UTF-8."),
+    Code("FILE_QUOTE_OPEN", "error", "A quote is opened and not closed, so rows cannot be told apart.",
+         "Correct the row that is named; nothing was sent."),
+    Code("FILE_TOO_MANY_RUNS", "error", "The file names more than 10,000 payroll runs.",
+         "The payroll id is probably mapped to a wrong column; nothing was sent."),
+    Code("FILE_TOO_MANY_ERRORS", "error", "More than 100,000 rows cannot be read.",
+         "The map is probably not the one of this file; nothing was sent."),
+    Code("MAP_INVALID", "error", "The column map cannot be used.",
+         "Correct the part of the map that is named."),
+    Code("NO_RECEIPT", "warning", "The line was sent, but no receipt came in time.",
+         "Look whether the participant is parked (`nestwork dlq ls`), then send the file again."),
+    Code("DECIDED_BEFORE", "warning", "The same line came before and was not accepted in full.",
+         "Look at its first receipt; nothing changed."),
+)  # fmt: skip
+
+CODES: dict[str, Code] = {
+    code.code: code for code in (*_RECORDS, *_LINES, *_LIMITS, *_RUNS, *_INVESTING, *_TRADING, *_FILES)
+}
 """Every code by name; the order is that of the documentation."""

@@ -20,6 +20,25 @@ class ReleasedBatch(msgspec.Struct, frozen=True):
     traces: list[str | None] | None = None
 
 
+class ReversedBatch(msgspec.Struct, frozen=True):
+    """Reversals of lines that were released earlier; one list entry per reversal, positive cents parallel to sources.
+
+    ``causes`` are the reversals, ``reverses`` the lines, ``released_for`` the dates those were released for.
+    """
+
+    trade_date: str
+    rule_set: str
+    plan_ids: list[str]
+    participants: list[str]
+    buckets: list[int]
+    causes: list[str]
+    reverses: list[str]
+    released_for: list[str]
+    sources: list[list[str]]
+    cents: list[list[int]]
+    traces: list[str | None] | None = None
+
+
 class InstructedBatch(msgspec.Struct, frozen=True):
     """Lines split over funds; ``cents`` of a line is a matrix, sources by funds, row after row."""
 
@@ -35,10 +54,31 @@ class InstructedBatch(msgspec.Struct, frozen=True):
     traces: list[str | None] | None = None
 
 
+class TakenBackBatch(msgspec.Struct, frozen=True):
+    """Reversals divided by the splits of their lines; ``cents`` is a matrix of positive cents, sources by funds.
+
+    ``instructed_for`` are the dates the legs of the lines were instructed for.
+    """
+
+    trade_date: str
+    rule_set: str
+    plan_ids: list[str]
+    participants: list[str]
+    buckets: list[int]
+    causes: list[str]
+    reverses: list[str]
+    instructed_for: list[str]
+    sources: list[list[str]]
+    funds: list[list[str]]
+    cents: list[list[int]]
+    traces: list[str | None] | None = None
+
+
 class Fill(msgspec.Struct, frozen=True):
     """One order's confirmed shares for the participants of one lane; negative when a fill is reversed.
 
-    ``units`` are whole units of the fund's smallest share (``share_decimals``), ``cents`` the dollars they cost.
+    ``units`` are whole units of the fund's smallest share (``share_decimals``), ``cents`` the dollars they cost. Of a
+    sell both are negative: what leaves the positions; ``proceeds`` are the confirmed dollars by leg, the plan's cash.
     """
 
     order_id: str
@@ -55,6 +95,7 @@ class Fill(msgspec.Struct, frozen=True):
     cents: list[int]
     units: list[int]
     reversal: bool = False
+    proceeds: list[int] | None = None
 
 
 class FilledBatch(msgspec.Struct, frozen=True):

@@ -7,6 +7,8 @@ from datetime import date
 from shared.values.identity import derived_id
 
 ID_CHARACTERS_MAX = 128
+BUY, SELL = "buy", "sell"
+CENTS, SHARES = "cents", "shares"
 
 OPEN, PENDING, CONFIRMED, REJECTED, BROKEN = "open", "pending", "confirmed", "rejected", "broken"
 

@@ -48,7 +48,7 @@ def money_equations(summed: Mapping[str, Counter[str]]) -> Equations:
     contribution, allocation = summed.get("contribution", Counter()), summed.get("allocation", Counter())
     trading, value = summed.get("trading", Counter()), summed.get("trading.value", Counter())
     valuation = summed.get("valuation", Counter())
-    return {
+    return _reversal_equations(summed) | {
         "accepted + rejected = submitted cents": equation(
             contribution["accepted"] + contribution["rejected"], contribution["submitted"]
         ),
@@ -58,8 +58,9 @@ def money_equations(summed: Mapping[str, Counter[str]]) -> Equations:
         "released = split cents": equation(contribution["released"], allocation["cents"] + allocation["parked_cents"]),
         "split = instructed cents": equation(allocation["cents"], trading["cents"] + trading["parked_cents"]),
         "instructed = leg cents": equation(trading["cents"], trading["leg_cents"]),
-        "new + carried = ordered leg cents": equation(
-            trading["leg_cents"] + trading["carried_leg_cents"], trading["ordered_leg_cents"]
+        "new + carried = ordered + cancelled leg cents": equation(
+            trading["leg_cents"] + trading["carried_leg_cents"],
+            trading["ordered_leg_cents"] + trading["cancelled_cents"],
         ),
         "legs = order cents": equation(trading["ordered_leg_cents"], trading["ordered_cents"]),
         "confirmed = filled cents": equation(value["confirmed_cents"], value["filled_cents"]),
@@ -68,6 +69,37 @@ def money_equations(summed: Mapping[str, Counter[str]]) -> Equations:
         "filled = posted units": equation(value["filled_units"], valuation["posted_units"]),
         "fills sent = fills posted": equation(value["fills"], valuation["fills"]),
     }
+
+
+def _reversal_equations(summed: Mapping[str, Counter[str]]) -> Equations:
+    """The way back of reversed cents whose line was released on an earlier date."""
+    contribution, allocation = summed.get("contribution", Counter()), summed.get("allocation", Counter())
+    trading, value = summed.get("trading", Counter()), summed.get("trading.value", Counter())
+    return {
+        "reversed after release = taken back cents": equation(
+            contribution["reversed"], allocation["reversed_cents"] + allocation["parked_reversed_cents"]
+        ),
+        "taken back = instructed back cents": equation(
+            allocation["reversed_cents"], trading["reversed_cents"] + trading["parked_reversed_cents"]
+        ),
+        "instructed back + waited = sold + cancelled + waiting cents": equation(
+            trading["reversed_cents"] + trading["reversals_waited"],
+            trading["sold_cost_cents"] + trading["cancelled_cents"] + trading["reversals_waiting"],
+        ),
+        "sell legs = order units": equation(trading["ordered_leg_units"], trading["ordered_units"]),
+        "sold + cancelled = plan cash cents": equation(
+            value["sold_cents"] + trading["cancelled_cents"], value["plan_cash_posted"]
+        ),
+    }
+
+
+def plan_cash(lanes: Iterable[Stages]) -> dict[str, int]:
+    """Unallocated cents by plan: funding that no run has used, and the dollars of reversals after the trade."""
+    total: Counter[str] = Counter()
+    for stages in lanes:
+        for stage in ("contribution", "trading.value"):
+            total.update(stages.get(stage, {}).get("plan_cash", {}))
+    return {plan: cents for plan, cents in sorted(total.items()) if cents}
 
 
 def holdings_equations(

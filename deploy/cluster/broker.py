@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -26,6 +28,57 @@ rootLogger.appenderRef.out.ref = out
 """
 
 
+CLIENTS = "SASL_SSL"
+BROKER_USER = "nestwork-broker"
+"""The broker itself, and whoever administers a secured one; named in its certificate as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSecurity:
+    """TLS, SCRAM users and access lists, to try the engine as it runs on a secured cluster. One node only."""
+
+    keystore: str
+    """PEM file: private key, then certificate chain; the certificate names ``BROKER_USER`` and 127.0.0.1."""
+    truststore: str
+    """PEM file of the authority."""
+    users: str
+    """JSON file: password by user, ``BROKER_USER`` among them; only its owner may read it."""
+
+    def passwords(self) -> dict[str, str]:
+        """Password by user."""
+        found: dict[str, str] = json.loads(Path(self.users).read_text())
+        return found
+
+    def properties(self) -> dict[str, object]:
+        """Clients come by TLS and SCRAM and may do what the lists say; controllers show a certificate."""
+        login = f'username="{BROKER_USER}" password="{self.passwords()[BROKER_USER]}"'
+        return {
+            "listener.security.protocol.map": f"CONTROLLER:SSL,{CLIENTS}:{CLIENTS}",
+            "inter.broker.listener.name": CLIENTS,
+            "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+            "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
+            f"listener.name.{CLIENTS.lower()}.scram-sha-512.sasl.jaas.config": (
+                f"org.apache.kafka.common.security.scram.ScramLoginModule required {login};"
+            ),
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": self.keystore,
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": self.truststore,
+            "listener.name.controller.ssl.client.auth": "required",
+            "ssl.principal.mapping.rules": "RULE:^.*CN=([^,]+).*$/$1/,DEFAULT",
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "allow.everyone.if.no.acl.found": "false",
+            "super.users": f"User:{BROKER_USER}",
+        }
+
+    def format_arguments(self) -> str:
+        """What the storage tool reads from a file, one argument a line: passwords stay off the list of processes."""
+        lines = []
+        for user, password in self.passwords().items():
+            lines += ["--add-scram", f'SCRAM-SHA-512=[name="{user}",password="{password}"]']
+        return "".join(f"{line}\n" for line in lines)
+
+
 @dataclass(frozen=True, slots=True)
 class BrokerNode:
     """One combined broker and controller of the embedded Kafka."""
@@ -37,6 +90,7 @@ class BrokerNode:
     all_nodes: tuple[tuple[int, int], ...]  # (node number, controller port) of the whole quorum.
     heap_mb: int = 512
     full_compiler: bool = False
+    security: BrokerSecurity | None = None
 
     def properties(self) -> str:
         """The server.properties of this node.
@@ -46,12 +100,13 @@ class BrokerNode:
         """
         copies = min(len(self.all_nodes), 3)
         voters = ",".join(f"{number}@127.0.0.1:{port}" for number, port in self.all_nodes)
-        settings = {
+        clients = CLIENTS if self.security else "PLAINTEXT"
+        settings: dict[str, object] = {
             "process.roles": "broker,controller",
             "node.id": self.number,
             "controller.quorum.voters": voters,
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "listeners": f"{clients}://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
+            "advertised.listeners": f"{clients}://127.0.0.1:{self.port}",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": self.log_folder,
             "auto.create.topics.enable": "false",
@@ -81,6 +136,8 @@ class BrokerNode:
             "background.threads": 2,
             "num.recovery.threads.per.data.dir": 2,
         }
+        if self.security is not None:
+            settings |= self.security.properties()
         return "".join(f"{key}={value}\n" for key, value in settings.items())
 
     @property
@@ -91,9 +148,14 @@ class BrokerNode:
     def prepare(self, class_path: str, cluster_id: str) -> None:
         """Write the settings and, on the first start, format the log folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "server.properties").write_text(self.properties())
+        settings = self.folder / "server.properties"
+        settings.touch(mode=0o600)
+        settings.write_text(self.properties())
         (self.folder / "log4j2.properties").write_text(LOG4J)
         if (self.log_folder / "meta.properties").exists():
+            return
+        if self.security is not None:
+            _format(class_path, self, cluster_id, self.security.format_arguments())
             return
         checkpoint = _bootstrap_checkpoint(class_path)
         self.log_folder.mkdir(parents=True, exist_ok=True)
@@ -141,23 +203,49 @@ def _bootstrap_checkpoint(class_path: str) -> bytes:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
             node = BrokerNode(1, Path(scratch), 9, 10, ((1, 10),))
-            settings = node.folder / "server.properties"
-            settings.write_text(node.properties())
-            tool = [str(java()), "-XX:TieredStopAtLevel=1", "-cp", class_path, "kafka.tools.StorageTool"]
-            arguments = ["format", "-t", random_uuid(), "-c", str(settings)]
-            done = subprocess.run([*tool, *arguments], capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise StartFailed(f"Kafka could not format its log folder:\n{done.stdout}{done.stderr}")
+            (node.folder / "server.properties").write_text(node.properties())
+            _format(class_path, node, random_uuid(), "")
             (node.log_folder / "bootstrap.checkpoint").replace(kept)
     return kept.read_bytes()
 
 
+def _format(class_path: str, node: BrokerNode, cluster_id: str, more_arguments: str) -> None:
+    """Let Kafka's own tool make the log folder. Raises ``StartFailed`` with what it says."""
+    tool = [str(java()), "-XX:TieredStopAtLevel=1", "-cp", class_path, "kafka.tools.StorageTool"]
+    arguments = ["format", "-t", cluster_id, "-c", str(node.folder / "server.properties")]
+    more = node.folder / "format.arguments"
+    more.touch(mode=0o600)
+    more.write_text(more_arguments)
+    try:
+        done = subprocess.run([*tool, *arguments, f"@{more}"], capture_output=True, text=True, check=False)
+    finally:
+        more.unlink()
+    if done.returncode:
+        raise StartFailed(f"Kafka could not format its log folder:\n{done.stdout}{done.stderr}")
+
+
 def live_brokers(port: int, timeout: float = 1.0) -> int:
-    """How many brokers the broker on this loopback port knows to be alive; 0 when it does not answer."""
+    """How many brokers the broker on this loopback port knows to be alive; 0 when it does not answer.
+
+    A broker that speaks only TLS tells nothing to a stranger; that it answers a handshake counts for its one node.
+    """
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
             connection.sendall(struct.pack(">i", len(METADATA_REQUEST)) + METADATA_REQUEST)
             answer = connection.recv(12, socket.MSG_WAITALL)
-            return int(struct.unpack(">iii", answer)[2]) if len(answer) == 12 else 0
+        if len(answer) == 12:
+            return int(struct.unpack(">iii", answer)[2])
+        return int(_shakes_hands(port, timeout))
     except OSError:
         return 0
+
+
+def _shakes_hands(port: int, timeout: float) -> bool:
+    """Whether TLS is spoken on the port; whose certificate it is, the clients check."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection,
+        context.wrap_socket(connection) as secured,
+    ):
+        return secured.version() is not None

@@ -17,7 +17,7 @@ from deploy.cluster.spec import ClusterSpec
 def choose_ports(spec: ClusterSpec, earlier: Mapping[str, int]) -> dict[str, int]:
     """A free port for every listener, the earlier ones again where they are still free."""
     names = [f"kafka-{number}{role}" for number in range(1, spec.brokers + 1) for role in ("", "-controller")]
-    names += ["postgres", *(name for name, _, _ in worker_names(spec))]
+    names += ["postgres", *(["postgres-2"] if spec.standby else []), *(name for name, _, _ in worker_names(spec))]
     kept = {name: port for name in names if (port := earlier.get(name)) and free_ports(1, [port]) == [port]}
     missing = [name for name in names if name not in kept]
     fresh = [port for port in free_ports(len(names) + len(kept)) if port not in kept.values()]
@@ -41,6 +41,7 @@ def marker_key_file(spec: ClusterSpec) -> Path:
 
 def broker_children(spec: ClusterSpec, ports: Mapping[str, int], class_path: str, cluster_uuid: str) -> list[Child]:
     """The Kafka nodes, formatted and ready to start."""
+    security = broker.BrokerSecurity(**spec.broker_security) if spec.broker_security else None
     quorum = tuple((number, ports[f"kafka-{number}-controller"]) for number in range(1, spec.brokers + 1))
     children = []
     for number, controller_port in quorum:
@@ -53,6 +54,7 @@ def broker_children(spec: ClusterSpec, ports: Mapping[str, int], class_path: str
             all_nodes=quorum,
             heap_mb=spec.broker_heap_mb,
             full_compiler=spec.broker_full_compiler,
+            security=security,
         )
         node.prepare(class_path, cluster_uuid)
         children.append(
@@ -70,16 +72,15 @@ def broker_children(spec: ClusterSpec, ports: Mapping[str, int], class_path: str
     return children
 
 
-def postgres_child(spec: ClusterSpec, server: postgres.Postgres) -> Child:
-    """The PostgreSQL server, initialised and ready to start."""
-    server.prepare(**spec.postgres_settings)
+def postgres_child(spec: ClusterSpec, server: postgres.Postgres, name: str = "postgres") -> Child:
+    """A PostgreSQL server whose data folder is ready."""
     user = postgres.unprivileged_user()
     return Child(
-        name="postgres",
+        name=name,
         kind="postgres",
         command=server.command(),
         environment={CLUSTER_VARIABLE: spec.cluster_id, "PATH": os.environ.get("PATH", ""), "LANG": "C", "LC_ALL": "C"},
-        log=spec.path / "log" / "postgres.log",
+        log=spec.path / "log" / f"{name}.log",
         folder=Path("/"),
         port=server.port,
         is_ready=server.is_ready,

@@ -19,7 +19,9 @@ class ClusterSpec:
     brokers: int = 1
     broker_heap_mb: int = 512
     broker_full_compiler: bool = False
+    broker_security: dict[str, str] = field(default_factory=dict)  # Fields of BrokerSecurity; empty: loopback in clear.
     postgres_settings: dict[str, str | int] = field(default_factory=dict)
+    standby: bool = False  # A second PostgreSQL that follows the first, for tests of failover; fresh folders only.
     external_bootstrap: str = ""
     external_database_url: str = ""
     partitions: int = 8

@@ -92,14 +92,6 @@ class Cluster(Infrastructure):
         record.identity.send(number)
         return record.pid
 
-    def hold(self, name: str) -> None:
-        """Let a process stay dead when it dies, until ``release``."""
-        (self.folder / "hold" / name).touch()
-
-    def release(self, name: str) -> None:
-        """Let the supervisor start a held process again."""
-        (self.folder / "hold" / name).unlink(missing_ok=True)
-
     async def wait_ready(self, service: str | None = None, *, timeout: float = READY_TIMEOUT_SECONDS) -> None:
         """Wait until every worker (of one service) answers /readyz with 200."""
         deadline = time.monotonic() + timeout

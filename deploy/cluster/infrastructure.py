@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from deploy.cluster import launch
+from deploy.cluster import launch, processes, standby
 from deploy.cluster.errors import StartFailed
 from deploy.cluster.spec import ClusterSpec
 from deploy.cluster.state import ProcessRecord, State
@@ -108,6 +108,33 @@ class Infrastructure:
                 return
             await asyncio.sleep(0.05)
         raise StartFailed(f"{name} did not come back in {RESTART_TIMEOUT_SECONDS:.0f} s (log: {before.log})")
+
+    def hold(self, name: str) -> None:
+        """Let a process stay dead when it dies, until ``release``."""
+        (self.folder / "hold" / name).touch()
+
+    def release(self, name: str) -> None:
+        """Let the supervisor start a held process again."""
+        (self.folder / "hold" / name).unlink(missing_ok=True)
+
+    async def fail_over(self, settings: dict[str, str | int] | None = None) -> float:
+        """Kill the PostgreSQL that leads, let its standby lead, and make the dead one the standby.
+
+        ``settings`` are those the cluster was started with. Returns the seconds without a leader.
+        """
+        pair = standby.Pair.in_folder(self.folder, self.state.ports)
+        dead, leading = await asyncio.to_thread(pair.leader)
+        before = self.process(dead)
+        self.hold(dead)
+        started = time.monotonic()
+        before.identity.send(signal.SIGKILL)
+        await asyncio.to_thread(processes.wait_gone, [before.identity], RESTART_TIMEOUT_SECONDS)
+        await asyncio.to_thread(standby.promote, pair.named(leading))
+        without = time.monotonic() - started
+        await asyncio.to_thread(standby.follow, pair.named(leading), pair.named(dead), settings or {})
+        self.release(dead)
+        await asyncio.to_thread(standby.wait_streaming, pair.named(leading))
+        return without
 
     def serves(self, record: ProcessRecord) -> bool:
         """Whether a process answers on its port as it should."""

@@ -113,12 +113,12 @@ class Postgres:
             return None
 
     def is_ready(self, pid: int) -> bool:
-        """Whether the server with this pid accepts connections (it says so in its pid file)."""
+        """Whether the server with this pid accepts connections, if only to read (it says so in its pid file)."""
         try:
             lines = (self.data_folder / "postmaster.pid").read_text().splitlines()
         except OSError:
             return False
-        return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
+        return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() in ("ready", "standby")
 
 
 def accepts(port: int) -> bool:

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from deploy.cluster import broker, jars, layout, postgres, processes
+from deploy.cluster import broker, jars, layout, postgres, processes, standby
 from deploy.cluster.children import Child
 from deploy.cluster.errors import ClusterError, StartFailed
 from deploy.cluster.leftovers import BUSY_EXIT, WORKER_STOP_SECONDS, end_leftovers
@@ -112,13 +112,26 @@ class Supervisor:
             for node in nodes:
                 self.start(node)
         if not database_url:
-            server = postgres.Postgres(spec.path / "postgres", self.state.ports["postgres"])
+            server = postgres.Postgres(spec.path / standby.FIRST, self.state.ports[standby.FIRST])
+            server.prepare(**spec.postgres_settings)
             child = layout.postgres_child(spec, server)
             database_url = server.url()
             started.append(child)
             self.start(child)
         self.state = replace(self.state, bootstrap=bootstrap, database_url=database_url)
         self.wait_ready(started, INFRASTRUCTURE_TIMEOUT_SECONDS)
+        if spec.standby and not spec.external_database_url:
+            self.start_standby()
+
+    def start_standby(self) -> None:
+        """Copy the first PostgreSQL, let the copy follow it, and lose no commit from now on when the first dies."""
+        pair = standby.Pair.in_folder(self.spec.path, self.state.ports)
+        standby.follow(pair.first, pair.second, self.spec.postgres_settings)
+        child = layout.postgres_child(self.spec, pair.second, standby.SECOND)
+        self.start(child)
+        self.wait_ready([child], INFRASTRUCTURE_TIMEOUT_SECONDS)
+        standby.wait_streaming(pair.first)
+        self.state = replace(self.state, database_url=pair.url())
 
     def start_services(self) -> None:
         """Prepare databases and topics, then start the custodian and the workers and wait for all of them."""

@@ -1,0 +1,178 @@
+"""`nestwork load`: offer load by the clock, check every answer to the cent, compare two results."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from deploy.cli.output import JsonOption, fail, note, out, print_document
+from deploy.load.profiles import ProfileName
+
+if TYPE_CHECKING:
+    from deploy.load.result import LoadResult
+    from deploy.load.run import Wish
+
+RESULT_NAME = "result.json"
+
+load_app = typer.Typer(no_args_is_help=True, help="Offer load that waits for nobody, and check every answer.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group."""
+    app.add_typer(load_app, name="load")
+
+
+def parse_rate(text: str) -> float | None:
+    """Lines per second; None for ``max``. Raises ``typer.BadParameter``."""
+    if text == "max":
+        return None
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate <= 1_000_000:
+        raise typer.BadParameter(f"--rate takes lines per second or max, not {text!r}")
+    return rate
+
+
+@load_app.command("run")
+def run(
+    participants: Annotated[int, typer.Option(min=1, max=5_000_000, help="People who contribute.")] = 20_000,
+    rate: Annotated[str, typer.Option(help="Lines per second at the highest, or max.")] = "1000",
+    profile: Annotated[ProfileName, typer.Option(help="The shape of the load.")] = "steady",
+    seconds: Annotated[float, typer.Option(min=1, max=86_400, help="How long lines are offered.")] = 60.0,
+    folder_out: Annotated[Path, typer.Option("--out", help="Where result, pictures and page go.")] = Path(
+        "reports/load"
+    ),
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", help="A running cluster; else the environment's, else one of its own."),
+    ] = None,
+    partitions: Annotated[int, typer.Option(min=1, max=4096, help="Partitions of an own cluster.")] = 8,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Workers per service of an own cluster.")] = 1,
+    seed: Annotated[int, typer.Option(help="Chooses the workers that are killed.")] = 1,
+    close: Annotated[bool, typer.Option(help="Close, value and prove the days; without it only receipts.")] = True,
+    pictures: Annotated[bool, typer.Option(help="Draw PNG files and a page.")] = True,
+    i_know: Annotated[bool, typer.Option("--i-know", help="Allow servers that are not on this machine.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Offer payroll lines by the clock. Exit 0 only when each got one answer and every cent is where it belongs."""
+    from deploy.cluster import ClusterError
+    from deploy.load.run import Wish
+    from deploy.operate.target import TROUBLE
+    from shared.runtime.logs import configure_logs
+
+    configure_logs("load", "ERROR")
+    if partitions & (partitions - 1):
+        fail(f"--partitions must be a power of two, not {partitions}", as_json=as_json, status=2)
+    try:
+        wish = Wish(participants, parse_rate(rate), profile, seconds, seed, close)
+        wish.lines()
+        result = asyncio.run(_run(wish, folder, partitions, workers, i_know))
+    except (*TROUBLE, ClusterError) as problem:
+        fail(str(problem) or "the engine did not get there in time", as_json=as_json)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        fail("interrupted; a cluster of its own has been ended", as_json=as_json, status=130)
+    written = _write(result, folder_out, pictures)
+    if as_json:
+        print_document(result.model_dump())
+    else:
+        _print(result, written)
+    if not result.ok:
+        raise typer.Exit(1)
+
+
+async def _run(wish: Wish, folder: Path | None, partitions: int, workers: int, i_know: bool) -> LoadResult:
+    from deploy.load.run import run_load
+    from deploy.load.target import open_target
+
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    note("finding or starting the cluster")
+    async with open_target(folder, partitions=partitions, workers=workers, i_know=i_know) as target:
+        return await run_load(target, wish, note)
+
+
+def _write(result: LoadResult, folder: Path, pictures: bool) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    document = folder / RESULT_NAME
+    document.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    if not pictures:
+        return [document]
+    from deploy.load.pictures import draw
+
+    return [document, *draw(result, folder)]
+
+
+def _print(result: LoadResult, written: list[Path]) -> None:
+    offered, achieved, right = result.offered, result.achieved, result.correctness
+    out.print(f"offered    {offered.lines} lines in {offered.seconds} s, {offered.per_s} per second")
+    if not offered.generator_kept_up:
+        out.print(f"           the sender itself was late: p99 {offered.generator_lag_ms.p99} ms")
+    out.print(
+        f"answered   {achieved.answered} lines, {achieved.per_s} per second; last {achieved.drain_seconds} s later"
+    )
+    for name, one in result.latency_ms.items():
+        out.print(f"{name:<20} p50 {one.p50} ms, p99 {one.p99} ms, p99.9 {one.p999} ms, max {one.max} ms")
+    for step in result.steps:
+        word = "sustained" if step.sustained else "not sustained"
+        out.print(f"  {step.rate:>9} per second: answered {step.answered_per_s}, p99 {step.p99} ms, {word}")
+    if result.steps:
+        out.print(f"knee       {result.knee_per_s or 'below the first step'} per second")
+    for kill in result.kills:
+        out.print(f"killed     {kill.worker} at {kill.second} s, ready {kill.ready_again_seconds} s later, "
+                  f"worst latency {kill.worst_latency_ms} ms")  # fmt: skip
+    for group, spent in result.cpu_microseconds_per_contribution.items():
+        out.print(f"CPU of {group:<13}{spent:>9.1f} µs per contribution")
+    for day in right.days:
+        out.print(f"{day['trade_date']} proof {day['proof']}: {day['equations']} equations")
+    out.print("correct to the cent" if right.ok else "NOT correct:\n  " + "\n  ".join(right.faults), markup=False)
+    out.print("written: " + ", ".join(str(path) for path in written), markup=False)
+
+
+@load_app.command("compare")
+def compare(
+    before: Annotated[Path, typer.Argument(help="The result.json of one run (or its folder).")],
+    after: Annotated[Path, typer.Argument(help="That of the other.")],
+    noise: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Least relative change that counts, whatever the runs show.")
+    ] = 0.05,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two results of the same load. Exit 1 when the second is worse beyond the noise, or either is wrong."""
+    from deploy.load.compare import NotComparable, comparison
+
+    try:
+        document = comparison(_read(before), _read(after), noise=noise)
+    except (OSError, NotComparable, ValueError) as problem:
+        fail(f"these results cannot be compared: {problem}", as_json=as_json, status=2)
+    if as_json:
+        print_document(document)
+    else:
+        _print_comparison(document)
+    if not document["ok"]:
+        raise typer.Exit(1)
+
+
+def _read(path: Path) -> LoadResult:
+    from deploy.load.result import LoadResult
+
+    return LoadResult.model_validate_json((path / RESULT_NAME if path.is_dir() else path).read_text())
+
+
+def _print_comparison(document: dict[str, Any]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("figure", "before", "after", "change", "noise band", "verdict"):
+        table.add_column(heading)
+    for one in document["differences"]:
+        change, band = f"{one['change']:+.1%}", f"± {one['band']:.1%}"
+        table.add_row(one["figure"], str(one["before"]), str(one["after"]), change, band, one["verdict"])
+    out.print(table)
+    if not document["both_correct"]:
+        out.print("at least one of the runs is not correct, so its speed does not count")

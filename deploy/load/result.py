@@ -1,0 +1,131 @@
+"""The result of a load run as one JSON document: what `--out` holds and `load compare` reads.
+
+Milliseconds unless a name says otherwise. The JSON Schema of it is generated into docs/load-result.schema.json.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Part(BaseModel):
+    """A block of the result; fields of newer versions are ignored by older readers."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Quantiles(Part):
+    """One latency distribution."""
+
+    count: int = Field(description="Lines that were measured.")
+    mean: float
+    p50: float
+    p90: float
+    p99: float
+    p999: float = Field(description="The 99.9th percentile.")
+    max: float
+
+
+class Offered(Part):
+    """What the sender did."""
+
+    open_loop: bool = Field(description="False with --rate max: then latencies only describe the window.")
+    lines: int
+    seconds: float
+    per_s: float
+    generator_lag_ms: Quantiles = Field(description="How late lines were handed to the client.")
+    generator_kept_up: bool = Field(description="False when the sender itself was late by more than 100 ms (p99).")
+
+
+class Achieved(Part):
+    """What the engine did."""
+
+    answered: int
+    per_s: float = Field(description="Answered lines over the time from the first intended moment to the last receipt.")
+    drain_seconds: float = Field(description="From the last line's intended moment to the last receipt.")
+    backlog_lines_max: int = Field(description="Most lines due and unanswered at a time.")
+
+
+class Window(Part):
+    """The lines that were due in one stretch of time."""
+
+    second: float = Field(description="Begin of the window, in seconds after the start.")
+    seconds: float
+    offered: int
+    answered: int = Field(description="Receipts that came within the window, whenever their lines were due.")
+    p50: float
+    p99: float
+    max: float
+
+
+class Step(Part):
+    """One step of a ramp."""
+
+    rate: float = Field(description="Offered lines per second.")
+    answered_per_s: float
+    p50: float
+    p99: float
+    sustained: bool = Field(description="p99 within the bound and the backlog not growing.")
+
+
+class Kill(Part):
+    """One kill -9 of a worker."""
+
+    second: float
+    worker: str
+    ready_again_seconds: float | None
+    worst_latency_ms: float = Field(description="Largest latency of lines due in the ten seconds after it.")
+
+
+class Correctness(Part):
+    """Nothing lost, nothing doubled, no cent wrong; a run is ok only when this is."""
+
+    ok: bool
+    faults: list[str]
+    lines: int
+    final_receipts: int
+    accepted_cents: int
+    expected_cents: int
+    invested_cents: int | None = Field(description="Cost of the run's positions in valuation; null without a close.")
+    repeats_on_the_wire: int = Field(description="Receipts seen twice with the same ce_id, which the contract allows.")
+    days: list[dict[str, Any]] = Field(description="Each closed date with its steps, orders and proof.")
+
+
+class LoadResult(Part):
+    """A load run."""
+
+    version: int = 1
+    ok: bool
+    profile: str
+    rate: float | None = Field(description="Lines per second that were asked for; null for max.")
+    seconds: float
+    participants: int
+    seed: int
+    tag: str = Field(description="Begins the ids of the run's participants.")
+    started_at: str
+    target: str = Field(description="own, folder or environment.")
+    offered: Offered
+    achieved: Achieved
+    latency_ms: dict[str, Quantiles] = Field(
+        description="From the intended moment: acknowledged (broker has the line), receipt_appended (receipt is in the "
+        "log), publish_to_receipt (a reader has it)."
+    )
+    histograms: dict[str, str] = Field(description="The same as compressed HdrHistograms of microseconds, base64.")
+    windows: list[Window]
+    steps: list[Step] = Field(description="Ramp only.")
+    knee_per_s: float | None = Field(description="Ramp only: the highest sustained rate.")
+    kills: list[Kill]
+    cpu_seconds: dict[str, float] = Field(description="By process group, while lines were sent and answered.")
+    cpu_microseconds_per_contribution: dict[str, float]
+    memory_mb: dict[str, dict[str, int]] = Field(
+        description="Resident memory by process: at the start, at the end, peak."
+    )
+    correctness: Correctness
+    environment: dict[str, Any]
+
+
+def result_schema() -> dict[str, Any]:
+    """The JSON Schema of a result."""
+    return LoadResult.model_json_schema()

@@ -1,0 +1,309 @@
+"""A load run from the first fact to the proof of the last date."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+
+from deploy.bench import costs
+from deploy.load import days, killing, measure, store
+from deploy.load.flight import Flight
+from deploy.load.following import following
+from deploy.load.people import LINES_PER_PERSON_MAX, PLANS, Crowd, plan_id
+from deploy.load.profiles import PROFILE, ProfileName, intended_seconds, line_count, step_bounds
+from deploy.load.result import Correctness, Kill, LoadResult
+from deploy.load.sending import Sender
+from deploy.load.surroundings import memory_mb, surroundings
+from deploy.load.target import Target
+from deploy.operate.target import OperatorError
+from deploy.wire.publish import BulkPublisher, open_bulk_publisher
+from shared.runtime.clients import kafka_producer
+from shared.values.trading_days import next_trading_day, previous_trading_day
+
+FIRST_PAYDAY = date(2026, 11, 20)
+LINES_MAX = 5_000_000
+LEAD_SECONDS = 0.5
+"""Between the decision to start and the first intended moment."""
+DAY_SECONDS_MAX = 900.0
+DRAIN_SECONDS_MIN = 60.0
+AFTER_KILL_SECONDS = 10.0
+HELD_SERVICE = "contribution"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for. ``rate`` None means as fast as lines are answered."""
+
+    participants: int
+    rate: float | None
+    profile: ProfileName
+    seconds: float
+    seed: int = 1
+    close: bool = True
+
+    def lines(self) -> int:
+        """How many lines there will be, at most. Raises ``OperatorError`` when it is too many, or none."""
+        per_person = self.participants * LINES_PER_PERSON_MAX
+        if self.rate is None:
+            if self.profile not in ("steady", "backlog"):
+                raise OperatorError(f"--rate max has no shape: it goes with steady or backlog, not with {self.profile}")
+            return self.participants if self.profile == "backlog" else min(per_person, LINES_MAX)
+        count = line_count(PROFILE[self.profile].pieces(self.rate, self.seconds))
+        if count < 1:
+            raise OperatorError("that is not one line: raise --rate or --seconds")
+        if count > LINES_MAX:
+            raise OperatorError(f"{count} lines are more than {LINES_MAX}: lower --rate or --seconds")
+        if count > per_person:
+            raise OperatorError(
+                f"{count} lines of {self.participants} participants would pass the yearly limit of deferrals; "
+                f"at least {-(-count // LINES_PER_PERSON_MAX)} participants are needed"
+            )
+        return count
+
+
+@dataclass
+class Run:
+    """One run on an open target."""
+
+    target: Target
+    wish: Wish
+    publisher: BulkPublisher
+    say: Say
+    crowd: Crowd
+    payday: date = FIRST_PAYDAY
+    closed: list[dict[str, Any]] = field(default_factory=list)
+    blows: list[killing.Blow] = field(default_factory=list)
+    began: float = 0.0
+
+    async def prepare(self) -> None:
+        """Publish plans, funds, people; close the date before, so that all of it is in force."""
+        config = self.target.config
+        last = await store.last_cut(config)
+        eve = next_trading_day(last) if last else previous_trading_day(FIRST_PAYDAY)
+        await self.publisher.publish_mixed(self.crowd.head())
+        await self.publisher.publish_mixed(self.crowd.people())
+        if not self.wish.close:
+            return
+        self.say(f"closing {eve}, so that plans, funds and people are in force")
+        await self._close(eve)
+        self.payday = next_trading_day(eve)
+        self.closed.clear()
+
+    async def _close(self, day: date) -> None:
+        self.closed.append(
+            await days.close_and_prove(
+                self.target.config, self.publisher, day, self.began or time.time(), DAY_SECONDS_MAX
+            )
+        )
+
+    async def drive(self, flight: Flight) -> None:
+        """Offer the load, with what the profile does beside it, and wait for the last receipt."""
+        profile = PROFILE[self.wish.profile]
+        producer = kafka_producer(self.target.config, max_batch_size=256 * 1024)
+        await producer.start()
+        try:
+            sender = Sender(producer, flight, self.payday.isoformat(), self.target.partitions)
+            if profile.waits:
+                await self._fill(sender, flight)
+            else:
+                self._start(flight)
+            beside = self._beside()
+            try:
+                if not profile.waits:
+                    await self._send(sender, flight)
+                await self._drained(flight)
+                await asyncio.gather(*beside)
+            finally:
+                for task in beside:
+                    task.cancel()
+        finally:
+            await producer.stop()
+
+    def _beside(self) -> list[asyncio.Task[None]]:
+        """What happens while lines come in: days that are closed, workers that are killed."""
+        profile, wish, tasks = PROFILE[self.wish.profile], self.wish, []
+        if kills := profile.kills(wish.seconds):
+            cluster = self.target.processes
+            blows = killing.kill_workers(cluster, self.began, kills, wish.seed, self.blows)
+            tasks.append(asyncio.create_task(blows))
+        if wish.close and (cuts := profile.cuts(wish.seconds)):
+            tasks.append(asyncio.create_task(self._cut_meanwhile(cuts)))
+        return tasks
+
+    def _start(self, flight: Flight) -> None:
+        self.began = time.time() + LEAD_SECONDS
+        flight.intended += self.began
+
+    async def _send(self, sender: Sender, flight: Flight) -> None:
+        if self.wish.rate is not None:
+            await sender.open_loop(self.began)
+            return
+        sent = await sender.closed_loop(self.wish.seconds)
+        flight.cut_off(sent)
+
+    async def _fill(self, sender: Sender, flight: Flight) -> None:
+        """A backlog: all lines are in the log before the first service starts; they are all due when it starts."""
+        cluster = self.target.processes
+        names = [record.name for record in cluster.workers() if record.name.startswith(f"{HELD_SERVICE}-")]
+        for index, name in enumerate(names):
+            cluster.hold(name)
+            cluster.kill_worker(HELD_SERVICE, index)
+        try:
+            self.say(f"{len(flight)} lines into the log while {HELD_SERVICE} is held")
+            for first in range(0, len(flight), 2_000):
+                await sender.send(first, min(2_000, len(flight) - first))
+            await sender.producer.flush()
+        finally:
+            for name in names:
+                cluster.release(name)
+        self.began = time.time()
+        flight.intended[:] = flight.sent[:] = self.began
+
+    async def _cut_meanwhile(self, moments: list[float]) -> None:
+        """Close a business day at each moment while lines keep coming; what comes after it is of the next date."""
+        for moment in moments:
+            await asyncio.sleep(max(0.0, self.began + moment - time.time()))
+            await self._close(self.payday)
+            self.payday = next_trading_day(self.payday)
+
+    async def _drained(self, flight: Flight) -> None:
+        """Wait until every line is answered, or no answer has come for long: then lines are lost, which is a result."""
+        quiet_since, answered = time.time(), -1
+        while (now_answered := flight.answered_lines) < flight.sent_lines:
+            if now_answered != answered:
+                quiet_since, answered = time.time(), now_answered
+            if time.time() - quiet_since > DRAIN_SECONDS_MIN:
+                return
+            await asyncio.sleep(0.05)
+
+    async def finish(self) -> int | None:
+        """Close and prove the last date; the cents that are invested in the end, or None when nothing was closed."""
+        if not self.wish.close:
+            return None
+        self.say(f"closing {self.payday}")
+        await self._close(self.payday)
+        plans = [plan_id(number) for number in range(PLANS)]
+        return await store.invested_cents(self.target.config, plans, f"L{self.crowd.tag}")
+
+
+async def run_load(target: Target, wish: Wish, say: Say) -> LoadResult:
+    """Prepare, offer, drain, close, prove, and tell. Raises ``OperatorError`` when the engine does not get there."""
+    count = wish.lines()
+    crowd = Crowd(secrets.token_hex(3), wish.participants)
+    started, around = datetime.now(UTC), await surroundings(target)
+    async with AsyncExitStack() as stack:
+        publisher = await stack.enter_async_context(open_bulk_publisher(target.config))
+        run = Run(target, wish, publisher, say, crowd)
+        say(f"publishing {wish.participants} participants")
+        await run.prepare()
+        flight = Flight(crowd, _schedule(wish, count))
+        say(f"{wish.profile}: {count if wish.rate else 'up to ' + str(count)} lines")
+        cpu_before, memory = _cpu(target), {"start": memory_mb(target)}
+        async with following(target.config, target.partitions, flight) as follower:
+            await run.drive(flight)
+            if follower.done():
+                follower.result()
+        cpu = costs.used(cpu_before, _cpu(target))
+        memory |= {"end": memory_mb(target), "peak": _peak(target)}
+        invested = await run.finish()
+    return _result(run, flight, started, cpu, memory, invested, around)
+
+
+def _schedule(wish: Wish, count: int) -> Any:
+    if wish.rate is None or PROFILE[wish.profile].waits:
+        return np.zeros(count)
+    return intended_seconds(PROFILE[wish.profile].pieces(wish.rate, wish.seconds))
+
+
+def _cpu(target: Target) -> dict[str, float]:
+    return costs.cpu_seconds(target.cluster.state) if target.cluster else {}
+
+
+def _peak(target: Target) -> dict[str, int]:
+    return costs.peak_memory_mb(target.cluster.state.living()) if target.cluster else {}
+
+
+def _correctness(run: Run, flight: Flight, invested: int | None) -> Correctness:
+    faults = flight.verdict()
+    faults += [f"{day['trade_date']} is not proven: {day['differ'] or day['engine']}" for day in run.closed
+               if day["proof"] != "ok"]  # fmt: skip
+    if invested is not None and invested != flight.accepted_cents:
+        faults.append(f"{invested} cents are invested of {flight.accepted_cents} that were accepted")
+    return Correctness(
+        ok=not faults,
+        faults=faults,
+        lines=flight.sent_lines,
+        final_receipts=flight.answered_lines,
+        accepted_cents=flight.accepted_cents,
+        expected_cents=flight.expected_cents,
+        invested_cents=invested,
+        repeats_on_the_wire=flight.repeats,
+        days=run.closed,
+    )
+
+
+def _kills(run: Run, flight: Flight) -> list[Kill]:
+    return [
+        Kill(
+            second=round(blow.at - run.began, 3),
+            worker=blow.worker,
+            ready_again_seconds=blow.ready_after,
+            worst_latency_ms=measure.worst_after(flight, blow.at, AFTER_KILL_SECONDS),
+        )
+        for blow in run.blows
+    ]
+
+
+def _result(
+    run: Run,
+    flight: Flight,
+    started: datetime,
+    cpu: dict[str, float],
+    memory: dict[str, dict[str, int]],
+    invested: int | None,
+    around: dict[str, Any],
+) -> LoadResult:
+    wish = run.wish
+    made = {name: measure.histogram(values) for name, values in measure.delays(flight).items()}
+    found = measure.steps(flight, run.began, step_bounds(wish.seconds)) if wish.profile == "ramp" else []
+    correctness = _correctness(run, flight, invested)
+    return LoadResult(
+        ok=correctness.ok,
+        profile=wish.profile,
+        rate=wish.rate,
+        seconds=wish.seconds,
+        participants=wish.participants,
+        seed=wish.seed,
+        tag=run.crowd.tag,
+        started_at=started.isoformat(timespec="seconds"),
+        target=run.target.kind,
+        offered=measure.offered(flight, open_loop=wish.rate is not None and not PROFILE[wish.profile].waits),
+        achieved=measure.achieved(flight),
+        latency_ms={name: measure.quantiles(one) for name, one in made.items()},
+        histograms={name: _text(one) for name, one in made.items()},
+        windows=measure.windows(flight, run.began),
+        steps=found,
+        knee_per_s=measure.knee(found),
+        kills=_kills(run, flight),
+        cpu_seconds=cpu,
+        cpu_microseconds_per_contribution=costs.microseconds_each(cpu, max(1, flight.answered_lines)),
+        memory_mb=memory,
+        correctness=correctness,
+        environment=around,
+    )
+
+
+def _text(made: Any) -> str:
+    encoded = made.encode()
+    return encoded.decode() if isinstance(encoded, bytes) else base64.b64encode(encoded).decode()

@@ -1,0 +1,94 @@
+"""Sends lines at their intended moments (open loop), or as fast as they are answered (``max``)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from aiokafka import AIOKafkaProducer
+
+from deploy.load.flight import Flight
+from shared.events.envelope import event_headers
+from shared.events.topics import PAYROLL_CONTRIBUTIONS
+from shared.values.hashing import murmur2_many
+
+TICK_SECONDS = 0.002
+LINES_PER_TURN = 2_000
+WINDOW_LINES = 20_000
+"""With ``max``: how many lines may be unanswered at a time."""
+
+
+@dataclass
+class Sender:
+    """One producer for the lines of a run."""
+
+    producer: AIOKafkaProducer
+    flight: Flight
+    pay_date: str
+    partitions: int
+
+    async def open_loop(self, began: float) -> None:
+        """Send every line when it is due, ``began`` being the moment 0 of the schedule (seconds since 1970)."""
+        flight, due = self.flight, self.flight.intended
+        line, total = 0, len(flight)
+        while line < total:
+            ready = int(np.searchsorted(due, time.time(), side="right"))
+            if ready <= line:
+                await asyncio.sleep(min(max(due[line] - time.time(), 0.0), 0.1) or TICK_SECONDS)
+                continue
+            await self.send(line, min(ready - line, LINES_PER_TURN))
+            line += min(ready - line, LINES_PER_TURN)
+            await asyncio.sleep(TICK_SECONDS)  # Let lines gather: a sender that ships each alone costs the broker more.
+        await self.producer.flush()
+
+    async def closed_loop(self, seconds: float) -> int:
+        """Send for ``seconds`` with at most ``WINDOW_LINES`` unanswered; returns how many were sent.
+
+        Here a line is intended when it is sent, so the figures say how much goes through, not how long it takes.
+        """
+        flight, ends, line = self.flight, time.time() + seconds, 0
+        while line < len(flight) and (now := time.time()) < ends:
+            room = WINDOW_LINES - (line - flight.answered_lines)
+            count = min(room, LINES_PER_TURN, len(flight) - line)
+            if count < min(LINES_PER_TURN, len(flight) - line):
+                await asyncio.sleep(TICK_SECONDS)
+                continue
+            flight.intended[line : line + count] = now
+            await self.send(line, count)
+            line += count
+            await asyncio.sleep(0)
+        await self.producer.flush()
+        return line
+
+    async def send(self, first: int, count: int) -> None:
+        """Hand lines to the client, a batch per partition; their acknowledgement is noted when it comes."""
+        messages = self.flight.crowd.lines(first, count, self.pay_date)
+        hashes = murmur2_many([message.key.encode() for message in messages])
+        batches: dict[int, tuple[Any, list[int]]] = {}
+        for line, (message, hashed) in enumerate(zip(messages, hashes, strict=True), first):
+            partition = hashed % self.partitions
+            headers = event_headers(message.ce_id, message.ce_source, message.ce_type)
+            key = message.key.encode()
+            if partition not in batches:
+                batches[partition] = (self.producer.create_batch(), [])
+            batch, lines = batches[partition]
+            if batch.append(key=key, value=message.value, timestamp=None, headers=headers) is None:
+                await self._ship(partition, batch, lines)
+                batch, lines = batches[partition] = (self.producer.create_batch(), [])
+                batch.append(key=key, value=message.value, timestamp=None, headers=headers)
+            lines.append(line)
+        for partition, (batch, lines) in batches.items():
+            await self._ship(partition, batch, lines)
+
+    async def _ship(self, partition: int, batch: Any, lines: list[int]) -> None:
+        batch.close()
+        sending = await self.producer.send_batch(batch, PAYROLL_CONTRIBUTIONS.name, partition=partition)
+        self.flight.sent[lines] = time.time()
+        sending.add_done_callback(lambda done: self._acknowledge(done, lines))
+
+    def _acknowledge(self, done: asyncio.Future[Any], lines: list[int]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            self.flight.acknowledged[lines] = time.time()

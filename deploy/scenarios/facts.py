@@ -17,6 +17,7 @@ from deploy.scenarios.model import (
     ElectionEvent,
     Fund,
     Plan,
+    ReversalEvent,
     Scenario,
 )
 from deploy.scenarios.names import Namespace
@@ -24,7 +25,7 @@ from shared.events import topics
 from shared.events.census import Census as CensusFact
 from shared.events.fund import FundFact
 from shared.events.market import CloseRequested, PriceFact, ValueRequested
-from shared.events.payroll import Contribution, PayrollFunded
+from shared.events.payroll import Contribution, PayrollFunded, Reversal
 from shared.events.plan import PlanFact
 from shared.events.requests import ElectionChanged
 
@@ -93,6 +94,24 @@ class FileEvents:
         )
         self._lines[event.contribution] = line
         return line
+
+    def reversal(self, event: ReversalEvent) -> Outgoing:
+        """What is taken back of a line, in the run of that line."""
+        line = self._lines[event.reverses]
+        known = orjson.loads(line.value)
+        body = {name: known[name] for name in ("plan_id", "participant_id", "payroll_id")} | {
+            "reverses": line.ce_id,
+            "amounts": None if event.amounts is None else _amounts(event.amounts),
+            "reason": "as the scenario says",
+        }
+        ce_id = self.names.full(event.reversal)
+        sent = replace(line, ce_type=Reversal.ce_type, ce_id=ce_id, value=_json(body))
+        self._lines[event.reversal] = sent
+        return sent
+
+    def plan_of_run(self, run: str) -> str | None:
+        """The plan of a payroll run that has lines."""
+        return self._plan_by_run.get(run)
 
     def resend(self, line: str) -> Outgoing:
         """The same bytes under the same id."""

@@ -17,6 +17,7 @@ from deploy.scenarios.model import (
     FundingEvent,
     ResendChangedEvent,
     ResendEvent,
+    ReversalEvent,
     Scenario,
     ScenarioDay,
 )
@@ -37,6 +38,9 @@ class FileRun:
     resends_by_line: Counter[str] = field(default_factory=Counter)
     _lines_by_run: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     _funded_by_run: Counter[str] = field(default_factory=Counter)
+    _run_by_line: dict[str, str] = field(default_factory=dict)
+    _released: set[str] = field(default_factory=set)
+    """Lines whose run had its cash at an earlier cut: reversing them takes shares back, not cash that is owed."""
     _events: FileEvents | None = None
 
     @property
@@ -77,7 +81,11 @@ class FileRun:
             case ContributionEvent():
                 self.participant_by_line[event.contribution] = event.participant
                 self._lines_by_run[event.payroll].append(event.contribution)
+                self._run_by_line[event.contribution] = event.payroll
                 return self.events.contribution(event)
+            case ReversalEvent():
+                self._expect_reversal(event)
+                return self.events.reversal(event)
             case ResendEvent(resend=line):
                 self.resends_by_line[line] += 1
                 return self.events.resend(line)
@@ -89,6 +97,21 @@ class FileRun:
             case CensusEvent():
                 return self.events.census(event)
         raise TypeError(f"no such event: {event!r}")
+
+    def _expect_reversal(self, event: ReversalEvent) -> None:
+        """It is answered like a line; before its line is released, the run owes less because of it."""
+        self.participant_by_line[event.reversal] = self.participant_by_line[event.reverses]
+        run = self._run_by_line.get(event.reverses)
+        if run is not None and event.reverses not in self._released:
+            self._lines_by_run[run].append(event.reversal)
+
+    def date_closed(self, observed: Observed) -> None:
+        """Remember whose lines traded at the cut that is over: those of runs that owe nothing, or trade on file."""
+        plans = self.scenario.plans if self.scenario is not None else {}
+        for run, lines in self._lines_by_run.items():
+            plan = self.events.plan_of_run(run)
+            if (plan is not None and plans[plan].trade_on == "file") or self.owed(run, observed) <= 0:
+                self._released.update(lines)
 
     def funding(self, event: FundingEvent, cents: int, on: date) -> Outgoing:
         """Cash for a run, remembered so that a later funding pays only what is still owed."""

@@ -144,6 +144,14 @@ class ResendChangedEvent(_Part):
     amounts: Amounts
 
 
+class ReversalEvent(_Part):
+    """What payroll takes back of an earlier line; without ``amounts`` all that is left of it."""
+
+    reversal: Name
+    reverses: Name
+    amounts: Amounts | None = None
+
+
 class ElectionEvent(_Part):
     """A participant's new election: percent by fund."""
 
@@ -163,8 +171,8 @@ class LaterEvent(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
 
-EVENT_KINDS = ("contribution", "funding", "resend", "resend_changed", "election", "census")
-LATER_KINDS = ("reversal", "exchange", "rebalance", "distribution", "dividend", "split", "fee", "price_correction")
+EVENT_KINDS = ("contribution", "funding", "resend", "resend_changed", "reversal", "election", "census")
+LATER_KINDS = ("exchange", "rebalance", "distribution", "dividend", "split", "fee", "price_correction")
 
 
 def _kind(event: object) -> str | None:
@@ -181,6 +189,7 @@ Event = Annotated[
     | Annotated[FundingEvent, Tag("funding")]
     | Annotated[ResendEvent, Tag("resend")]
     | Annotated[ResendChangedEvent, Tag("resend_changed")]
+    | Annotated[ReversalEvent, Tag("reversal")]
     | Annotated[ElectionEvent, Tag("election")]
     | Annotated[CensusEvent, Tag("census")]
     | Annotated[LaterEvent, Tag("later")],
@@ -334,6 +343,12 @@ def _check_event(path: str, event: object, scenario: Scenario, lines: set[str], 
             lines.add(event.contribution)
             if event.plan is None and event.participant not in plan_of and len(scenario.plans) != 1:
                 raise FileProblem(f"{path}.plan", f"needed: participant {event.participant} is not listed")
+        case ReversalEvent():
+            if event.reversal in lines:
+                raise FileProblem(f"{path}.reversal", f"{event.reversal} is already used; resend it instead")
+            if event.reverses not in lines:
+                raise FileProblem(f"{path}.reverses", f"{event.reverses} was not sent before")
+            lines.add(event.reversal)
         case ResendEvent(resend=line) | ResendChangedEvent(resend_changed=line):
             if line not in lines:
                 raise FileProblem(path, f"{line} was not sent before")

@@ -188,6 +188,8 @@ class Driver:
         await self._progress.reached(day, "valued")
         await self._all_answered([run for run, _ in listed], day)
         await asyncio.gather(*[self._compare(run, found, trading) for run, found in listed])
+        for run, _ in listed:
+            run.date_closed(self._feed.observed)
         await self._progress.reached(day, "compared")
         await self._late_confirmations(day)
 

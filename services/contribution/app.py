@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.contribution import census, closing, handlers, holding, metrics, pages, receipts, store
+from services.contribution import census, closing, handlers, holding, metrics, pages, receipts, reversing, store
 from services.contribution.items import LineItem, explode_line
 from services.contribution.rules.limits import limits_of_fact
 from shared.events import payroll, plan
@@ -23,7 +23,9 @@ from shared.runtime.records import PublicRecord
 from shared.runtime.worker import worker_app
 
 LINE = Kind(payroll.Contribution.ce_type, explode_line, handlers.accept_lines, LineItem)
-REVERSAL = Kind(payroll.Reversal.ce_type, explode_model(payroll.Reversal), handlers.refuse_reversals, PublicRecord)
+REVERSAL = Kind(
+    payroll.Reversal.ce_type, reversing.explode_reversal, reversing.accept_reversals, reversing.ReversalRequest
+)
 RESOLUTION = Kind(
     payroll.RepeatResolved.ce_type, explode_model(payroll.RepeatResolved), holding.resolve_repeats, PublicRecord
 )
@@ -71,11 +73,11 @@ SERVICE = Service(
             outputs=(CONTRIBUTIONS_RELEASED,),
         ),
     ),
-    tasks={"release": closing.release_lines, "post_cash": closing.post_cash},
+    tasks={"release": closing.release_lines, "post_cash": closing.post_cash, "take_back": reversing.take_back},
     rerouting=Rerouting(CONTRIBUTIONS_REROUTED, (PAYROLL_CONTRIBUTIONS.name, PARTICIPANT_CENSUS.name)),
     before_beats=holding.free_if_facts_changed,
     snapshot=metrics.snapshot,
-    genesis_tables=("journal", "held_lines"),
+    genesis_tables=("journal", "held_lines", "reversals"),
     on_claim=handlers.on_claim,
 )
 app = worker_app(SERVICE, pages.PAGES)

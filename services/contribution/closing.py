@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from services.contribution import store
+from services.contribution import reversing, store, store_reversals
 from services.contribution.handlers import RULE_SET
 from services.contribution.holding import free_held
 from services.contribution.rules import runs
@@ -25,6 +25,7 @@ async def read_date(work: Work, lane: int, day: date) -> bool:
     """Reject what still names the unknown, then add up the lane's share of each run."""
     await free_held(work, lane, closing=day)
     await work.connection.execute(store.ADD_UP_RUNS, day, lane)
+    await reversing.settle_date(work, lane, day)
     return True
 
 
@@ -52,6 +53,7 @@ async def decide_runs(work: Work, day: date) -> bool:
         columns = list(zip(*((w.plan_id, w.payroll_id, day, w.code, w.short_by) for w in waits), strict=True))
         await connection.execute(store.INSERT_WAITS, *map(list, columns))
     await _post_cash(work, day, releases)
+    await reversing.ask_to_take_back(work, day)
     return True
 
 
@@ -118,7 +120,7 @@ async def release_lines(work: Work, task: Task) -> list[Any] | None:
         after = position[1] if dated.isoformat() == position[0] else 0
         rows = await work.connection.fetch(store.RELEASED_LINES, dated, lane, after, day, LINES_PER_SLICE)
         if rows:
-            _emit_released(work, task, rows)
+            _emit_released(work, task, rows, await reversing.released_less(work, lane, dated, rows))
             return [dated.isoformat(), rows[-1]["entry"]]
     return None
 
@@ -137,11 +139,13 @@ async def _post_release(work: Work, task: Task) -> None:
     await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, rows)
 
 
-def _emit_released(work: Work, task: Task, rows: list[Any]) -> None:
-    """Column-wise records of a few hundred lines each; a line with nothing accepted has nothing to trade."""
-    rows = [row for row in rows if len(row["accounts"]) > 1]
-    for start in range(0, len(rows), LINES_PER_RECORD):
-        part = rows[start : start + LINES_PER_RECORD]
+def _emit_released(work: Work, task: Task, rows: list[Any], reversed_cents: dict[Any, dict[str, int]]) -> None:
+    """Column-wise records of a few hundred lines each; a line of which nothing is left has nothing to trade."""
+    lines = [(row, *_left_of(row, reversed_cents.get(row["cause"]))) for row in rows]
+    lines = [line for line in lines if line[1]]
+    for start in range(0, len(lines), LINES_PER_RECORD):
+        chunk = lines[start : start + LINES_PER_RECORD]
+        part = [row for row, _, _ in chunk]
         batch = ReleasedBatch(
             trade_date=task.trade_date.isoformat(),
             rule_set=RULE_SET,
@@ -150,8 +154,8 @@ def _emit_released(work: Work, task: Task, rows: list[Any]) -> None:
             participants=[row["participant_id"] for row in part],
             buckets=[row["bucket"] for row in part],
             causes=[row["cause"].hex for row in part],
-            sources=[row["accounts"][:-1] for row in part],
-            cents=[row["amounts"][:-1] for row in part],
+            sources=[sources for _, sources, _ in chunk],
+            cents=[cents for _, _, cents in chunk],
             traces=[row["trace"] for row in part] if any(row["trace"] for row in part) else None,
         )
         work.emit(
@@ -165,6 +169,15 @@ def _emit_released(work: Work, task: Task, rows: list[Any]) -> None:
         )
 
 
+def _left_of(row: Any, taken: dict[str, int] | None) -> tuple[list[str], list[int]]:
+    """A line's sources and cents, less what was reversed before the release."""
+    sources, cents = row["accounts"][:-1], row["amounts"][:-1]
+    if taken is None:
+        return sources, cents
+    left = [(source, have - taken.get(source, 0)) for source, have in zip(sources, cents, strict=True)]
+    return [source for source, have in left if have], [have for _, have in left if have]
+
+
 async def close_date(work: Work, lane: int, day: date) -> dict[str, Any]:
     """This lane's control totals for the marker."""
     connection = work.connection
@@ -172,6 +185,7 @@ async def close_date(work: Work, lane: int, day: date) -> dict[str, Any]:
     totals |= dict(await connection.fetchrow(store.LANE_RELEASED, day, lane))
     totals["open_before"] = await connection.fetchval(store.LANE_OPEN, lane, day - timedelta(1))
     totals["open"] = await connection.fetchval(store.LANE_OPEN, lane, day)
+    totals["reversed"] = await connection.fetchval(store_reversals.LANE_TAKEN_BACK, day, lane)
     held = await connection.fetchrow(store.LANE_HELD, lane)
     parked = await connection.fetchrow(store.LANE_PARKED, lane)
     totals |= {"held": held["lines"], "held_cents": held["cents"], "parked_cents": parked["cents"]}

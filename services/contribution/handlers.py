@@ -112,11 +112,12 @@ async def accept_lines(work: Work, items: list[LineItem]) -> None:
             _hold(work, batch, item, bucket, outcome)
         else:
             record_decision(work, batch, item, bucket, outcome)
-        known[item.identity] = _remember(batch.identities[-1])
+        known[item.identity] = remember(batch.identities[-1])
     await _save(work, batch)
 
 
-def _remember(row: tuple[Any, ...]) -> store.Known:
+def remember(row: tuple[Any, ...]) -> store.Known:
+    """A row of ``identities`` as it will be found the next time."""
     return store.Known(row[2].bytes, row[5].decode(), row[6], row[7], row[3], row[4])
 
 
@@ -142,7 +143,7 @@ def decide_item(work: Work, batch: Batch, item: LineItem, day: date) -> LineDeci
     mark, marks = line_mark(line, item.identity), batch.marks.get(key, b"")
     if item.resolution is None and is_repeat(marks, mark):
         return REPEATED
-    decision = decide_line(line, plan.rules, person, _limits(work, line.pay_date.year, day), before)
+    decision = decide_line(line, plan.rules, person, limits_for(work, line.pay_date.year, day), before)
     if decision.status == HELD:
         return LIMITS_NOT_LOADED
     batch.marks[key] = marks + mark
@@ -158,7 +159,7 @@ def _refused_as_sent(item: LineItem) -> str | None:
     return REPEATED if item.resolution == WITHDRAW else None
 
 
-def _limits(work: Work, year: int, day: date) -> Limits | None:
+def limits_for(work: Work, year: int, day: date) -> Limits | None:
     """The year's limits: a fact where one was loaded, else the reviewed table that ships with the engine."""
     loaded: Limits | None = work.facts.get(LIMITS.name, str(year), day)
     return loaded or reviewed_limits().get(year)
@@ -224,10 +225,3 @@ async def _save(work: Work, batch: Batch) -> None:
     await store.copy(work.connection, "identities", store.IDENTITY_COLUMNS, batch.identities)
     await store.copy(work.connection, "held_lines", store.HELD_COLUMNS, batch.held)
     await store.save_years(work.connection, batch.changed, batch.marks)
-
-
-async def refuse_reversals(work: Work, items: list[PublicRecord]) -> None:
-    """Reversals come with a later release: until then each is refused with a code, never swallowed."""
-    for item in items:
-        work.count(item.lane, item.topic, item.trade_date, "decided")
-        receipts.say_unsupported(work, item)

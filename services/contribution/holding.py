@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,6 +21,7 @@ from services.contribution.handlers import (
 )
 from services.contribution.items import LineItem
 from services.contribution.metrics import count_lines
+from services.contribution.reversing import HeldReversal, ReversalRequest, free_reversals
 from services.contribution.rules.line import LIMITS_NOT_LOADED, refuse_line
 from shared.events.topics import LIMITS
 from shared.runtime.records import PublicRecord
@@ -52,21 +54,33 @@ async def free_held(work: Work, lane: int, closing: date | None = None) -> int:
     done: list[int] = []
     by_day = _by_day(work, await work.connection.fetch(store.SELECT_HELD, lane))
     for day in sorted(by_day):
-        done += await _free_date(work, day, by_day[day], closing is not None and day <= closing)
+        is_closing = closing is not None and day <= closing
+        for _, run in groupby(by_day[day], key=type):
+            held = list(run)
+            done += await _free_date(work, day, [one for one in held if isinstance(one, Held)], is_closing)
+            done += await free_reversals(work, day, [one for one in held if isinstance(one, HeldReversal)])
     await work.connection.execute(store.DELETE_HELD, lane, done)
     return len(done)
 
 
-def _by_day(work: Work, rows: list[Any]) -> dict[date, list[Held]]:
-    """The held lines by the date they would be decided for: a line is never dated before one it waits behind."""
-    by_day: dict[date, list[Held]] = {}
+def _by_day(work: Work, rows: list[Any]) -> dict[date, list[Held | HeldReversal]]:
+    """What is held, by the date it would be decided for: nothing is dated before what it waits behind."""
+    by_day: dict[date, list[Held | HeldReversal]] = {}
     behind: dict[store.YearKey, date] = {}
     for row in rows:
-        item = msgspec.msgpack.decode(row["item"], type=LineItem)
-        item.resolution = row["resolution"]
-        day = max(_freed_on(work, item, row), behind.get(item.waits_behind, date.min))
-        behind[item.waits_behind] = item.trade_date = day
-        by_day.setdefault(day, []).append(Held(row["entry"], row["code"], row["trade_date"], item))
+        key = (row["participant_id"], row["plan_id"], row["year"])
+        day = behind.get(key, date.min)
+        one: Held | HeldReversal
+        if row["kind"] == "line":
+            item = msgspec.msgpack.decode(row["item"], type=LineItem)
+            item.resolution = row["resolution"]
+            behind[key] = item.trade_date = day = max(_freed_on(work, item, row), day)
+            one = Held(row["entry"], row["code"], row["trade_date"], item)
+        else:
+            behind[key] = day = max(row["trade_date"], day)
+            reversal = msgspec.msgpack.decode(row["item"], type=ReversalRequest)
+            one = HeldReversal(row["entry"], row["trade_date"], reversal)
+        by_day.setdefault(day, []).append(one)
     return by_day
 
 
@@ -81,6 +95,8 @@ def _freed_on(work: Work, item: LineItem, row: Mapping[str, Any]) -> date:
 
 async def _free_date(work: Work, day: date, held: list[Held], is_closing: bool) -> list[int]:
     """Decide one date's held lines; those that can't be yet wait on. Returns the entries that are done."""
+    if not held:
+        return []
     batch = await load_batch(work, [one.item for one in held], day)
     done: list[int] = []
     later: list[tuple[Any, ...]] = []

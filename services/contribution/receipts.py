@@ -8,6 +8,7 @@ import orjson
 
 from services.contribution.items import LineItem
 from services.contribution.rules.line import LineDecision
+from services.contribution.rules.reversals import ReversalDecision
 from services.contribution.store import Known
 from shared.events.codes import CODES
 from shared.events.topics import PAYROLL_RECEIPTS
@@ -88,9 +89,9 @@ def say_final(work: Work, item: LineItem, decision: LineDecision) -> None:
     )
 
 
-def say_held(work: Work, item: LineItem, name: str, *, again: bool = False) -> None:
+def say_held(work: Work, item: LineItem | PublicRecord, name: str, *, again: bool = False) -> None:
     """Not final: the line waits for something that is named; said again when that has changed."""
-    _say(work, item, "held", f"{item.receipt_id}:held{f':{name}' if again else ''}", codes=[code(name)])
+    _say(work, item, "held", f"{item.identity.hex()}:held{f':{name}' if again else ''}", codes=[code(name)])
 
 
 def say_instruction(work: Work, item: PublicRecord, refused: str | None) -> None:
@@ -116,29 +117,17 @@ def say_known(work: Work, item: LineItem | PublicRecord, known: Known) -> None:
     )  # fmt: skip
 
 
-def say_unsupported(work: Work, item: PublicRecord) -> None:
-    """A request of a kind that a later release brings: nothing of it is recorded."""
-    decided_at = work.at(item.lane, item.recorded_at)
-    body = {
-        "request": {"source": item.ce_source, "id": item.ce_id},
-        "payroll_id": item.body.get("payroll_id"),
-        "status": "rejected",
-        "accepted_cents": 0,
-        "rejected_cents": max(0, item.cents),
-        "credited": [],
-        "codes": [code("NOT_SUPPORTED_YET")],
-        "decided_at": decided_at.isoformat(),
-        "trade_date": date_text(item.trade_date),
-    }
-    work.emit(
-        item.lane,
-        PAYROLL_RECEIPTS.name,
-        key=item.key.encode(),
-        ce_type=RECEIPT,
-        ce_id=f"{item.identity.hex()}:{item.topic}:{item.lane}:{item.offset}",
-        value=orjson.dumps(body),
-        recorded_at=decided_at,
-        trace=item.trace,
+def say_reversed(work: Work, item: PublicRecord, decision: ReversalDecision) -> None:
+    """The final receipt of a reversal: ``credited`` is negative, with the engine's match that follows."""
+    _say(
+        work,
+        item,
+        decision.status,
+        item.identity.hex(),
+        accepted=decision.accepted_cents,
+        rejected=decision.rejected_cents,
+        credited=[{"source": source, "cents": -cents} for source, cents in decision.debited],
+        codes=[code(cut.code, cut.source or None, cut.cents, severity="error") for cut in decision.cuts],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -72,7 +72,8 @@ HELD_COLUMNS = [
     "recorded_at", "item",
 ]  # fmt: skip
 SELECT_HELD = """
-SELECT entry, trade_date, code, item, resolution, resolved_for FROM held_lines WHERE lane = $1 ORDER BY entry"""
+SELECT entry, trade_date, code, item, kind, participant_id, plan_id, year, resolution, resolved_for
+FROM held_lines WHERE lane = $1 ORDER BY entry"""
 SELECT_HELD_KEYS = """
 SELECT DISTINCT lane, participant_id, plan_id, year FROM held_lines WHERE lane = ANY($1::int[])"""
 MOVE_HELD = """

@@ -9,7 +9,6 @@ for a mistake of fact.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import msgspec
 
@@ -106,8 +105,11 @@ def reverse_line(
 def refuse_reversal(
     amounts: Amounts, code: str, year_to_date: YearToDate, record: LineRecord | None = None
 ) -> ReversalDecision:
-    """Refuse a whole reversal with one code, such as `REVERSES_UNKNOWN` for a line that was never recorded."""
-    cuts = tuple(Cut(source, cents, code) for source, cents in amounts)
+    """Refuse a whole reversal with one code, such as `REVERSES_UNKNOWN` for a line that was never recorded.
+
+    One with a negative amount asks for its positive ones.
+    """
+    cuts = tuple(Cut(source, max(0, cents), code) for source, cents in amounts)
     return ReversalDecision(REJECTED, 0, sum(cut.cents for cut in cuts), (), cuts, year_to_date, record=record)
 
 
@@ -167,26 +169,3 @@ def _accumulated_after(
     )
     invariant(min(msgspec.structs.astuple(after)) >= 0, "no accumulator falls below zero")
     return after
-
-
-class ReversalProceeds(NamedTuple):
-    """Where the money of a reversal after the trade goes, in cents; all proceeds enter the plan's cash account.
-
-    `returnable_cents` may be used for the employer; `loss_cents` is the employer's to bear; `gain_cents` stays in
-    the plan (A11).
-    """
-
-    plan_cash_cents: int
-    returnable_cents: int
-    loss_cents: int
-    gain_cents: int
-
-
-def reversal_proceeds(reversed_cents: int, proceeds_cents: int) -> ReversalProceeds:
-    """Part the proceeds of the sold legs: earnings stay in the plan, losses reduce the return (A11)."""
-    return ReversalProceeds(
-        plan_cash_cents=proceeds_cents,
-        returnable_cents=min(reversed_cents, proceeds_cents),
-        loss_cents=max(0, reversed_cents - proceeds_cents),
-        gain_cents=max(0, proceeds_cents - reversed_cents),
-    )

@@ -8,7 +8,7 @@ from services.contribution.rules.line import LineDecision, decide_line
 from services.contribution.rules.participant import Participant
 from services.contribution.rules.plan_rules import PlanRules
 from services.contribution.rules.records import NOTHING_YET, Relabel, YearToDate
-from services.contribution.rules.reversals import Amounts, ReversalDecision, reversal_proceeds, reverse_line
+from services.contribution.rules.reversals import Amounts, ReversalDecision, refuse_reversal, reverse_line
 from shared.values.money import cents_of
 from tests.unit.contribution.builders import BASIC_MATCH, a_line, a_participant, a_plan, limits_2026
 
@@ -148,7 +148,6 @@ def test_deferrals_relabelled_since_are_taken_from_catch_up() -> None:
     ) == (0, 0, 5_500_000)
 
 
-def test_a11_a_loss_is_the_employers_and_a_gain_stays_in_the_plan() -> None:
-    cost = cents_of("54.97")
-    assert reversal_proceeds(cost, cents_of("53.63")) == (5_363, 5_363, 134, 0)
-    assert reversal_proceeds(cost, cents_of("56.44")) == (5_644, 5_497, 0, 147)
+def test_a_negative_amount_refuses_the_reversal_and_asks_for_nothing_negative() -> None:
+    decision = refuse_reversal((("pre_tax", -500), ("roth", 300)), "INVALID_AMOUNT", YearToDate())
+    assert (decision.status, decision.accepted_cents, decision.rejected_cents) == ("rejected", 0, 300)

@@ -106,7 +106,6 @@ def test_anchors_and_aliases_work() -> None:
     assert parse_scenario(a_file(head=head)).participants["P2"].plan == "ACME"
 
 
-@pytest.mark.parametrize("event", ["{reversal: r1, reverses: c1}", "{split: F1, ratio: 2}", "{rebalance: P1}"])
 def test_event_kinds_of_later_features_are_recognised(event: str) -> None:
     assert isinstance(parse_scenario(with_event(event)).days[0].events[0], LaterEvent)
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import platform
 import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -75,6 +76,24 @@ def first_stage(
         for name in ("engine", "plain_faust"):
             out.print(f"{name:<12}{document[name].get('contributions_per_s', document[name])} contributions per second")
         out.print(f"ratio       {document['ratio']}")
+    if not document["ok"]:
+        raise typer.Exit(1)
+
+
+@bench_app.command("rules")
+def rules(participants: ParticipantsOption = 4_000, as_json: JsonOption = False) -> None:
+    """Decide a made-up year of PARTICIPANTS people (26 paydays) with the rules alone, on one core."""
+    from deploy.bench.rules import measure_rules
+
+    try:
+        document = measure_rules(participants) | {"machine": _machine()}
+    except (RuntimeError, OSError, ValueError, subprocess.TimeoutExpired) as problem:
+        fail(str(problem), as_json=as_json)
+    if as_json:
+        print_document(document)
+    else:
+        for name in ("lines", "decided_per_s", "read_per_s", "checked_for_repeats_per_s", "all_steps_per_s"):
+            out.print(f"{name:<28}{document[name]:>12,}")
     if not document["ok"]:
         raise typer.Exit(1)
 

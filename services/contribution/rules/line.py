@@ -193,10 +193,10 @@ def _within_415(case: _Case, money: _Money, cuts: tuple[Cut, ...]) -> LineDecisi
 def _recorded(case: _Case, money: _Money, remarks: _Remarks) -> LineDecision:
     """Write down a line whose money passed every limit."""
     parts = _parts(money)
-    credited = tuple((source, cents) for source, cents, _ in parts)
-    accepted = sum(cents for _, cents in credited) - money.match
-    rejected = sum(cut.cents for cut in remarks.cuts)
-    requested = sum(cents for _, cents in case.line.amounts)
+    credited = tuple([(source, cents) for source, cents, _ in parts])
+    accepted = sum([part.cents for part in parts]) - money.match
+    rejected = sum([cut.cents for cut in remarks.cuts]) if remarks.cuts else 0
+    requested = sum([cents for _, cents in case.line.amounts])
     invariant(accepted + rejected == requested, "accepted + rejected = requested")
     status = ACCEPTED if not rejected else PARTIALLY_ACCEPTED if accepted else REJECTED
     after = _accumulated(case, money, remarks.relabels)
@@ -204,7 +204,7 @@ def _recorded(case: _Case, money: _Money, remarks: _Remarks) -> LineDecision:
     if parts:
         # The engine's match follows the deferrals it was made on, so it is kept apart from what payroll sent.
         made = "" if case.plan.match is None else case.plan.match.source
-        sent = tuple(part for part in parts if part.source != made)
+        sent = tuple([part for part in parts if part.source != made]) if money.match else parts
         record = LineRecord(sent, made, money.match, case.counted, case.line.compensation)
     return LineDecision(
         status,
@@ -223,14 +223,21 @@ def _recorded(case: _Case, money: _Money, remarks: _Remarks) -> LineDecision:
 def _parts(money: _Money) -> tuple[RecordedPart, ...]:
     """What goes into the books by source, in text order, without empty parts."""
     deferrals = money.deferrals
-    parts = [
-        RecordedPart("pre_tax", deferrals.regular_pre_tax + deferrals.catch_up_pre_tax, deferrals.catch_up_pre_tax),
-        RecordedPart("roth", deferrals.regular_roth + deferrals.catch_up_roth, deferrals.catch_up_roth),
-        RecordedPart("after_tax", money.after_tax, 0),
-    ]
+    pre_tax = deferrals.regular_pre_tax + deferrals.catch_up_pre_tax
+    roth = deferrals.regular_roth + deferrals.catch_up_roth
+    parts = []
+    if pre_tax:
+        parts.append(RecordedPart("pre_tax", pre_tax, deferrals.catch_up_pre_tax))
+    if roth:
+        parts.append(RecordedPart("roth", roth, deferrals.catch_up_roth))
+    if money.after_tax:
+        parts.append(RecordedPart("after_tax", money.after_tax, 0))
     for by_source in (money.employer, money.other):
-        parts += [RecordedPart(source, cents, 0) for source, cents in by_source.items()]
-    return tuple(sorted(part for part in parts if part.cents))
+        for source, cents in by_source.items():
+            if cents:
+                parts.append(RecordedPart(source, cents, 0))
+    parts.sort()
+    return tuple(parts)
 
 
 def _accumulated(case: _Case, money: _Money, relabels: tuple[Relabel, ...]) -> YearToDate:
@@ -249,7 +256,9 @@ def _accumulated(case: _Case, money: _Money, relabels: tuple[Relabel, ...]) -> Y
 
 
 def _limit_uses(case: _Case, after: YearToDate) -> tuple[LimitUse, ...]:
-    uses = limit_uses(case.limits, catch_up_limit_of(case.plan, case.participant, case.limits), case.before, after)
+    has_caught_up = after.catch_up_cents != case.before.catch_up_cents
+    catch_up = catch_up_limit_of(case.plan, case.participant, case.limits) if has_caught_up else 0
+    uses = limit_uses(case.limits, catch_up, case.before, after)
     if case.plan.match is None:
         return uses
     room = max(0, case.limits.compensation_cents - case.before.compensation_cents)

@@ -113,13 +113,12 @@ def limit_uses(
     limits: Limits, catch_up_limit_cents: int, before: YearToDate, after: YearToDate
 ) -> tuple[LimitUse, ...]:
     """Return the entries of the limit ledger for what changed between two states of the accumulators."""
-    changes = (
+    uses = []
+    for name, limit, used_before, used_after in (
         ("402g", limits.elective_deferral_cents, before.regular_cents, after.regular_cents),
         ("catch_up", catch_up_limit_cents, before.catch_up_cents, after.catch_up_cents),
         ("415c", limits.annual_additions_cents, before.additions_cents, after.additions_cents),
-    )
-    return tuple(
-        LimitUse(name, limit - used_before, limit - used_after, used_after - used_before)
-        for name, limit, used_before, used_after in changes
-        if used_after != used_before
-    )
+    ):
+        if used_after != used_before:
+            uses.append(LimitUse(name, limit - used_before, limit - used_after, used_after - used_before))
+    return tuple(uses)

@@ -51,7 +51,7 @@ class Batch:
         message = "sent, but not answered in time; the engine may have parked the participant"
         self.rejects.append(
             {
-                "row": row, "participant_id": participant, "status": NO_ANSWER, "code": "NO_RECEIPT",
+                "row": row, "participant_id": participant, "status": NO_ANSWER, "code": "RECEIPT_MISSING",
                 "source": None, "cents": None, "message": message,
             }
         )  # fmt: skip

@@ -171,7 +171,7 @@ _FILES = (
          "The map is probably not the one of this file; nothing was sent."),
     Code("MAP_INVALID", "error", "The column map cannot be used.",
          "Correct the part of the map that is named."),
-    Code("NO_RECEIPT", "warning", "The line was sent, but no receipt came in time.",
+    Code("RECEIPT_MISSING", "warning", "The line was sent, but no receipt came in time.",
          "Look whether the participant is parked (`nestwork dlq ls`), then send the file again."),
     Code("DECIDED_BEFORE", "warning", "The same line came before and was not accepted in full.",
          "Look at its first receipt; nothing changed."),

@@ -57,11 +57,14 @@ class Step:
     """The version whose fills are taken back first, when an accepted confirmation corrects a filled order."""
 
 
-def follow(order: OrderState, said: Checked, book_date: date) -> Step:
-    """One step in the life of an order; what may not follow, and an older version, is refused and changes nothing."""
+def follow(order: OrderState, said: Checked, book_date: date, heard: int = 0) -> Step:
+    """One step in the life of an order; what may not follow, and an older version, is refused and changes nothing.
+
+    ``heard`` is the highest version believed or found broken so far: the custodian has spoken since what is older.
+    """
     is_correction = order.status == CONFIRMED and said.came == "confirmed" and said.says == "corrected"
     status = NEXT.get((order.status, "corrected" if is_correction else said.came))
-    if status is None or (order.version or 0) >= said.version:
+    if status is None or max(order.version or 0, heard) >= said.version:
         return Step(order, f"refused:{CONFLICT}", is_refused=True)
     if said.came != "confirmed":
         # What was filled stays as it is: only right figures may replace it.

@@ -1,0 +1,155 @@
+"""Values as PostgreSQL keeps them and as asyncpg hands them over."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from asyncpg.exceptions import DataError
+from asyncpg.pgproto.pgproto import UUID
+
+EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
+"""What asyncpg makes of -infinity."""
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+INTEGERS = {"smallint": 2, "integer": 4, "bigint": 8}
+
+
+class Row(Sequence[Any]):
+    """A result row: by position and by name, as asyncpg's Record."""
+
+    __slots__ = ("_names", "_values")
+
+    def __init__(self, names: dict[str, int], values: tuple[Any, ...]) -> None:
+        self._names, self._values = names, values
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._values[self._names[key]] if isinstance(key, str) else self._values[key]
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._values)
+
+    def __repr__(self) -> str:
+        return f"<Row {dict(self.items())}>"
+
+    def keys(self) -> Iterator[str]:
+        """Column names in order."""
+        return iter(self._names)
+
+    def values(self) -> Iterator[Any]:
+        """Values in order."""
+        return iter(self._values)
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Pairs in order."""
+        return ((name, self._values[position]) for name, position in self._names.items())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value, or a default for a column that is not there."""
+        return self._values[self._names[name]] if name in self._names else default
+
+
+def stored_as(kind: str, value: Any) -> Any:
+    """A value as a column of this type keeps it. Raises ``DataError`` when it can't."""
+    if value is None:
+        return None
+    if kind == "jsonb":
+        return jsonb_text(value)
+    if kind in INTEGERS:
+        if isinstance(value, Decimal):
+            value = int(value)
+        if not isinstance(value, int) or value.bit_length() >= 8 * INTEGERS[kind]:
+            raise DataError(f"{value!r} is no {kind}")
+        return value
+    if kind == "uuid":
+        return value if isinstance(value, UUID) else UUID(value)
+    if kind == '"char"':
+        return value.encode() if isinstance(value, str) else bytes(value)
+    if kind == "bytea":
+        return value.encode() if isinstance(value, str) else bytes(value)
+    if kind == "timestamp with time zone" and value == "-infinity":
+        return EARLIEST
+    if kind == "text" and (not isinstance(value, str) or "\x00" in value):
+        raise DataError(f"{value!r} is no text")
+    if kind.endswith("[]"):
+        return list(value)
+    return value
+
+
+def jsonb_text(value: Any) -> str:
+    """JSON as jsonb prints it: keys by length and then bytes, one space after each comma and colon."""
+    return json.dumps(_sorted(json.loads(value)), ensure_ascii=False)
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value, key=lambda key: (len(key.encode()), key.encode()))}
+    return [_sorted(one) for one in value] if isinstance(value, list) else value
+
+
+def copied_rows(stream: bytes, kinds: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The rows of a binary COPY stream."""
+    if stream[:11] != b"PGCOPY\n\xff\r\n\x00":
+        raise DataError("this is no binary COPY")
+    rows, at = [], 19
+    while True:
+        (count,) = struct.unpack_from(">h", stream, at)
+        at += 2
+        if count == -1:
+            return rows
+        if count != len(kinds):
+            raise DataError(f"a row of {count} columns, expected {len(kinds)}")
+        row = []
+        for kind in kinds:
+            (length,) = struct.unpack_from(">i", stream, at)
+            at += 4
+            row.append(None if length < 0 else decoded(kind, stream[at : at + length]))
+            at += max(0, length)
+        rows.append(tuple(row))
+
+
+def decoded(kind: str, cell: bytes) -> Any:
+    """One binary value."""
+    if kind.endswith("[]"):
+        return _array(kind.removesuffix("[]"), cell)
+    return DECODERS[kind](bytes(cell))
+
+
+def _array(kind: str, cell: bytes) -> list[Any]:
+    dimensions, _, _ = struct.unpack_from(">iii", cell)
+    if not dimensions:
+        return []
+    (count,) = struct.unpack_from(">i", cell, 12)
+    values, at = [], 20
+    for _ in range(count):
+        (length,) = struct.unpack_from(">i", cell, at)
+        at += 4
+        values.append(None if length < 0 else decoded(kind, cell[at : at + length]))
+        at += max(0, length)
+    return values
+
+
+def _number(code: str) -> Callable[[bytes], Any]:
+    return lambda cell: struct.unpack(f">{code}", cell)[0]
+
+
+DECODERS: Mapping[str, Callable[[bytes], Any]] = {
+    "smallint": _number("h"),
+    "integer": _number("i"),
+    "bigint": _number("q"),
+    "boolean": _number("?"),
+    "text": bytes.decode,
+    "json": bytes.decode,
+    "jsonb": lambda cell: cell[1:].decode(),
+    "bytea": bytes,
+    '"char"': bytes,
+    "uuid": UUID,
+    "date": lambda cell: date(2000, 1, 1) + timedelta(days=_number("i")(cell)),
+    "timestamp with time zone": lambda cell: EPOCH + timedelta(microseconds=_number("q")(cell)),
+}

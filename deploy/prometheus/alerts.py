@@ -167,21 +167,21 @@ def flow_alerts(pace: Pace) -> list[Alert]:
 
 def slo_alerts(pace: Pace) -> list[Alert]:
     """How fast is the error budget of the receipts used up? Both windows must agree."""
-    enough = (
-        'sum(increase(nestwork_records_read_total{topic="payroll.contributions.v1"}'
-        f"[{pace.window(HOUR)}])) > {RECORDS_LEAST}"
-    )
+
+    def enough(seconds: int) -> str:
+        read = 'nestwork_records_read_total{topic="payroll.contributions.v1"}'
+        return f"sum(increase({read}[{pace.window(seconds)}])) > {RECORDS_LEAST}"
 
     def burns(factor: float, long: str, short: str) -> str:
         limit = f"{factor * BUDGET:g}"
         ratio = "receipts:nestwork_records_late:ratio_rate"
         return f"({ratio}{long} > {limit} and {ratio}{short} > {limit})"
 
-    fast = f"({burns(FAST_BURN, '1h', '5m')} or {burns(SLOW_BURN, '6h', '30m')}) and {enough}"
+    fast = f"({burns(FAST_BURN, '1h', '5m')} or {burns(SLOW_BURN, '6h', '30m')}) and {enough(HOUR)}"
     return [
         Alert("ReceiptsLate", "page", fast,
               "Payroll lines are decided late; the month's budget would be gone in days.", "sre"),
-        Alert("ReceiptsLateForDays", "ticket", f"{burns(TICKET_BURN, '3d', '6h')} and {enough}",
+        Alert("ReceiptsLateForDays", "ticket", f"{burns(TICKET_BURN, '3d', '6h')} and {enough(3 * DAY)}",
               "Payroll lines have been decided late for days; the month's budget will not last.", "sre"),
     ]  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.scenarios.model import FundingEvent
+from deploy.scenarios.model import FundingEvent, ReversalEvent
 from deploy.scenarios.observed import Observed
 from tests.unit.scenarios.builders import DAY, a_receipt, a_run
 
@@ -24,6 +24,30 @@ def test_a_second_funding_owes_only_what_was_not_paid() -> None:
     observed.add_receipt("r1", a_receipt("c1"))
     run.funding(FundingEvent(funding="R1"), 10_000, DAY)
     assert run.owed("R1", observed) == 6_923
+
+
+def test_a_run_owes_less_for_what_is_reversed_before_it_has_its_cash() -> None:
+    run, observed = a_run(), Observed()
+    observed.add_receipt("r1", a_receipt("c1"))
+    observed.add_receipt("r2", a_receipt("c2", cents=50_000))
+    run.date_closed(observed)
+    sent = run.outgoing(ReversalEvent(reversal="v1", reverses="c2", amounts={"pre_tax": "100.00"}))
+    assert (sent.key, sent.ce_id) == ("s000-P2", "s000-v1")
+    assert run.undecided("R1", observed) == ["v1"]
+    observed.add_receipt("r3", a_receipt("v1", credited=[{"source": "pre_tax", "cents": -10_000}]))
+    assert run.owed("R1", observed) == 16_923 + 40_000
+
+
+def test_a_run_owes_no_less_for_what_is_reversed_after_it_had_its_cash() -> None:
+    run, observed = a_run(), Observed()
+    observed.add_receipt("r1", a_receipt("c1"))
+    observed.add_receipt("r2", a_receipt("c2", "rejected", 0, 50_000))
+    run.funding(FundingEvent(funding="R1"), 16_923, DAY)
+    run.date_closed(observed)
+    run.outgoing(ReversalEvent(reversal="v1", reverses="c1"))
+    observed.add_receipt("r3", a_receipt("v1", credited=[{"source": "pre_tax", "cents": -16_923}]))
+    assert run.owed("R1", observed) == 0
+    assert "v1" not in run.unanswered(observed)
 
 
 def test_every_sending_of_a_line_wants_an_answer() -> None:

@@ -106,6 +106,7 @@ def test_anchors_and_aliases_work() -> None:
     assert parse_scenario(a_file(head=head)).participants["P2"].plan == "ACME"
 
 
+@pytest.mark.parametrize("event", ["{split: F1, ratio: 2}", "{rebalance: P1}"])
 def test_event_kinds_of_later_features_are_recognised(event: str) -> None:
     assert isinstance(parse_scenario(with_event(event)).days[0].events[0], LaterEvent)
 
@@ -122,3 +123,8 @@ def test_a_file_that_cannot_be_read_is_a_problem_of_that_file(tmp_path: Path) ->
     (tmp_path / "broken.yaml").write_text("scenario: [")
     with pytest.raises(FileProblem, match="YAML"):
         read_scenario(tmp_path / "broken.yaml")
+
+
+def test_a_reversal_names_a_line_of_the_file_and_is_none_itself_before() -> None:
+    with pytest.raises(FileProblem, match="c9 was not sent before"):
+        parse_scenario(with_event("{reversal: r1, reverses: c9}"))

@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     mine = [item for item in items if HERE in item.path.parents]
     for item in mine:
         item.add_marker(pytest.mark.chaos)
-        item.add_marker(pytest.mark.timeout(400))
+        item.add_marker(pytest.mark.timeout(600 + MINUTES * 180))
     if MINUTES < SHORT_MINUTES:
         left_out = [item for item in mine if item.get_closest_marker("chaos_short") is None]
         config.hook.pytest_deselected(items=left_out)

@@ -1,4 +1,4 @@
-"""A TCP proxy before PostgreSQL that loses the reply of a COMMIT, or the COMMIT itself."""
+"""A TCP proxy before PostgreSQL that loses the reply of a COMMIT, or the COMMIT itself; or lets nothing pass."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ COMMIT = b"COMMIT;\x00"
 READ_BYTES = 65_536
 
 
+TO, FROM = "to", "from"
+"""Directions, as the client sees them."""
+
+
 class LossyProxy:
     """Forwards connections; of one database's commits, every ``every``-th ends with a cut connection.
+
+    Without a ``database`` it is the commits of every service.
 
     Half of the losses happen after the server has committed (only the reply is lost), half before it heard of it. The
     client can't tell which.
     """
 
-    def __init__(self, database: str, every: int) -> None:
+    def __init__(self, database: str = "", every: int = 4) -> None:
         self.database, self.every = database, every
         self.target: Callable[[], tuple[str, int]] = lambda: ("127.0.0.1", 5432)
         """Host and port of the server itself, asked for at each connection."""
@@ -28,6 +34,11 @@ class LossyProxy:
         self.commits = 0
         self.replies_lost = 0
         self.commits_lost = 0
+        self.delay = 0.0
+        """Seconds that each piece of an answer is late."""
+        self._open = {TO: asyncio.Event(), FROM: asyncio.Event()}
+        self.unclog()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -55,13 +66,30 @@ class LossyProxy:
         """The server's URL by way of this proxy."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
+    def clog(self, *directions: str) -> None:
+        """Let nothing pass in these directions; connections stay open."""
+        for direction in directions:
+            self._open[direction].clear()
+
+    def unclog(self) -> None:
+        """Let everything pass, also what waited."""
+        for event in self._open.values():
+            event.set()
+
+    def reset(self) -> None:
+        """Reset every connection."""
+        for writer in list(self._writers):
+            writer.transport.abort()
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._writers.add(writer)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             await self._carry(reader, writer)
         writer.transport.abort()
+        self._writers.discard(writer)
         self._tasks.discard(task)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -69,7 +97,8 @@ class LossyProxy:
         try:
             hello = await self._hello(reader, writer)
             server_writer.write(hello)
-            is_watched = b"database\x00" + self.database.encode() + b"\x00" in hello
+            named = self.database.encode() + b"\x00" if self.database else b"nestwork_"
+            is_watched = b"database\x00" + named in hello
             replies = asyncio.create_task(self._copy(server_reader, writer))
             try:
                 await self._copy_until_loss(reader, server_reader, server_writer, replies, is_watched=is_watched)
@@ -91,6 +120,8 @@ class LossyProxy:
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while sent := await reader.read(READ_BYTES):
+            await asyncio.sleep(self.delay)
+            await self._open[FROM].wait()
             writer.write(sent)
             await writer.drain()
         writer.close()
@@ -105,6 +136,7 @@ class LossyProxy:
         is_watched: bool,
     ) -> None:
         while sent := await reader.read(READ_BYTES):
+            await self._open[TO].wait()
             if is_watched and self.is_losing and sent.endswith(COMMIT):
                 self.commits += 1
                 if self.commits % self.every == 0:

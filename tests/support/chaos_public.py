@@ -8,20 +8,27 @@ from typing import Any
 import orjson
 from aiokafka import TopicPartition
 
-from shared.events.topics import CUSTODIAN_ORDERS, PAYROLL_CONTRIBUTIONS, PAYROLL_RECEIPTS
+from shared.events.topics import ALL_TOPICS, CUSTODIAN_ORDERS, PAYROLL_CONTRIBUTIONS, PAYROLL_RECEIPTS, Topic
 from shared.runtime.clients import kafka_producer, kafka_reader
 from shared.runtime.records import MARKERS
 from shared.runtime.settings import Settings
+from shared.runtime.topics import partition_count
 
 Request = tuple[str, str]
 
 
 async def read_log(config: Settings, topic: str) -> list[Any]:
-    """Every committed record of a topic up to its present end, markers left out."""
+    """Every committed record of a partitioned topic up to its present end, markers left out."""
+    found = await read_whole_log(config, next(one for one in ALL_TOPICS if one.name == topic))
+    return [record for record in found if dict(record.headers).get("ce_type", b"").decode() not in MARKERS]
+
+
+async def read_whole_log(config: Settings, topic: Topic) -> list[Any]:
+    """Every committed record of a topic up to its present end."""
     reader = kafka_reader(config)
     await reader.start()
     try:
-        places = [TopicPartition(topic, partition) for partition in range(config.partitions)]
+        places = [TopicPartition(topic.name, partition) for partition in range(partition_count(topic, config))]
         reader.assign(places)
         await reader.seek_to_beginning(*places)
         ends = await reader.end_offsets(places)
@@ -31,7 +38,7 @@ async def read_log(config: Settings, topic: str) -> list[Any]:
                 found += records
     finally:
         await reader.stop()
-    return [record for record in found if dict(record.headers).get("ce_type", b"").decode() not in MARKERS]
+    return found
 
 
 async def resend_to_wrong_partitions(config: Settings, count: int) -> None:

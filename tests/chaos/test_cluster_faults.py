@@ -1,0 +1,86 @@
+"""Every fault one machine can have, at random, on three brokers and a PostgreSQL with failover, under load."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections import Counter
+from pathlib import Path
+
+import aiohttp
+
+from deploy.operate.proof import prove
+from tests.chaos.conftest import MINUTES, SEED
+from tests.support.chaos_checker import Judge
+from tests.support.chaos_cluster import open_field
+from tests.support.chaos_days import Days, answered_by_all
+from tests.support.chaos_faults import Field
+from tests.support.chaos_schedule import Schedule
+from tests.support.chaos_world import FUNDS, PLANS
+
+RATE = float(os.environ.get("CHAOS_RATE", "40"))
+DAY_SECONDS = 30.0
+
+
+async def positions_departing(field: Field, judge: Judge) -> list[str]:
+    """Where valuation's pages show other shares than the public logs make, in either direction."""
+    shown: dict[tuple[str, str, str], dict[str, int]] = {}
+    async with aiohttp.ClientSession() as http:
+        for plan in PLANS:
+            async with http.get(f"{field.cluster.web_url('valuation')}/v1/plans/{plan}/balances") as answer:
+                for person in (await answer.json())["participants"]:
+                    for row in person["positions"]:
+                        units = int(row["shares"].replace(".", ""))
+                        assert len(row["shares"].partition(".")[2]) == FUNDS[row["fund_id"]]
+                        key = (plan, person["participant_id"], row["source"])
+                        shown.setdefault(key, {})[row["fund_id"]] = units
+    return [
+        f"{key} should hold {judge.positions.get(key)} and holds {shown.get(key)}"
+        for key in shown.keys() | judge.positions.keys()
+        if Counter(shown.get(key, {})) != Counter(judge.positions.get(key, {}))
+    ]
+
+
+async def test_random_faults_under_load_lose_and_double_nothing(tmp_path: Path) -> None:
+    started = time.monotonic()
+    async with open_field(tmp_path, SEED) as field:
+        days, schedule = Days(field, RATE, DAY_SECONDS), Schedule(field)
+        await days.open()
+        over, calm = asyncio.Event(), asyncio.Event()
+
+        async def suffer() -> None:
+            await schedule.run(over)
+            calm.set()
+
+        async def watch_the_clock() -> None:
+            await asyncio.sleep(MINUTES * 60)
+            over.set()
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(suffer())
+                group.create_task(watch_the_clock())
+                group.create_task(days.run(MINUTES * 60, calm))
+        finally:
+            record(schedule, {"seed": SEED, "failed": True})
+        await answered_by_all(field.load)
+        judge = Judge(field.settings)
+        wrong = await judge.judge(field.load.acked)
+        wrong += await positions_departing(field, judge)
+        for day in days.valued:
+            proof, *_ = await prove(field.settings, day)
+            wrong += [f"{day}: {equation}" for equation in proof.equations if not equation.ok]
+            wrong += [f"{day}: {name}" for name in proof.engine_broken]
+        record(
+            schedule, {"seed": SEED, "seconds": round(time.monotonic() - started), "wrong": len(wrong), **judge.figures}
+        )
+        assert wrong == [], f"seed {SEED}: {len(wrong)} complaints, first {wrong[:10]}"
+
+
+def record(schedule: Schedule, figures: dict[str, object]) -> None:
+    """Write what happened where CHAOS_OUT says."""
+    out = os.environ.get("CHAOS_OUT")
+    if out:
+        Path(out).write_text(json.dumps({"figures": figures, "episodes": schedule.as_json()}, indent=1))

@@ -1,0 +1,250 @@
+"""An independent judge of a long run: reads public topics alone, works everything out again, compares both ways.
+
+Nothing of the engine's rules is used: splits are fractions and sorted lists, dates are where markers stand in the logs.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
+from math import floor
+from typing import Any
+
+import orjson
+
+from shared.events import topics
+from shared.runtime.settings import Settings
+from shared.values.trading_days import next_trading_day
+from tests.support.chaos_public import read_whole_log
+from tests.support.chaos_world import FUNDS, POISON_SOURCE
+
+HALF = Fraction(1, 2)
+CUT = "nestwork.day.cut.v1"
+MARKERS = {CUT, "nestwork.day.value-cut.v1"}
+Place = tuple[str, int, int]
+Leg = tuple[str, str]
+OrderKey = tuple[str, str, str]
+"""Plan, fund, trade date."""
+
+
+def text_of(record: Any, name: str) -> str:
+    """A header as text."""
+    return (dict(record.headers).get(name) or b"").decode("utf-8", "replace")
+
+
+def largest_remainder(total: int, weights: dict[Any, Fraction]) -> dict[Any, int]:
+    """Floor every part, then one each to the largest remainders, ties to the lowest key."""
+    whole = sum(weights.values())
+    exact = {key: total * weight / whole for key, weight in weights.items()}
+    parts = {key: floor(share) for key, share in exact.items()}
+    for key in sorted(exact, key=lambda one: (parts[one] - exact[one], one))[: total - sum(parts.values())]:
+        parts[key] += 1
+    return parts
+
+
+class Log:
+    """A topic as outsiders see it: its records in order, and the business date each place belongs to."""
+
+    def __init__(self, records: list[Any]) -> None:
+        by_partition: defaultdict[int, list[Any]] = defaultdict(list)
+        for record in sorted(records, key=lambda one: (one.partition, one.offset)):
+            by_partition[record.partition].append(record)
+        self.records = [one for part in by_partition.values() for one in part if text_of(one, "ce_type") not in MARKERS]
+        self.cuts: dict[int, tuple[list[int], list[date]]] = {}
+        for partition, part in by_partition.items():
+            first: dict[date, int] = {}
+            for one in part:
+                if text_of(one, "ce_type") == CUT:
+                    first.setdefault(date.fromisoformat(orjson.loads(one.value)["trade_date"]), one.offset)
+            self.cuts[partition] = (list(first.values()), list(first))
+
+    def date_of(self, record: Any) -> date | None:
+        """The date whose cut comes next; ``None`` after the last cut."""
+        offsets, days = self.cuts[record.partition]
+        number = bisect_right(offsets, record.offset)
+        return days[number] if number < len(days) else None
+
+
+@dataclass
+class Judge:
+    """What the public logs say, and what is wrong with it."""
+
+    config: Settings
+    logs: dict[str, Log] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+    figures: Counter[str] = field(default_factory=Counter)
+    positions: dict[tuple[str, str, str], dict[str, int]] = field(default_factory=dict)
+    """(plan, participant, source) to units by fund."""
+
+    async def judge(self, acked: list[tuple[str, int, int, bytes | None]]) -> list[str]:
+        """Every complaint about a finished run; empty when all is well."""
+        named = (*topics.PUBLIC_INPUTS, *topics.OUTPUT_TOPICS, topics.MARKET_PRICES, topics.PAYROLL_RUNS,
+                 topics.CUSTODIAN_HOLDINGS, *topics.DEAD_LETTER_TOPICS)  # fmt: skip
+        for topic in named:
+            self.logs[topic.name] = Log(await read_whole_log(self.config, topic))
+        self._nothing_acknowledged_is_lost(acked)
+        self._each_sending_has_one_outcome()
+        self._said_once()
+        legs = self._legs()
+        self._orders_are_the_legs(legs)
+        self._positions(legs)
+        self._days_are_proven()
+        return self.wrong
+
+    def _records(self, topic: topics.Topic) -> list[Any]:
+        return self.logs[topic.name].records
+
+    # -- the log itself --------------------------------------------------------------------------------------------
+
+    def _nothing_acknowledged_is_lost(self, acked: list[tuple[str, int, int, bytes | None]]) -> None:
+        standing = {(name, one.partition, one.offset): one.value for name, log in self.logs.items()
+                    for one in log.records}  # fmt: skip
+        for topic, partition, offset, value in acked:
+            if topic not in self.logs:
+                continue
+            self.figures["acknowledged"] += 1
+            if (topic, partition, offset) not in standing:
+                self.wrong.append(f"{topic}/{partition}@{offset} was acknowledged and is not in the log")
+            elif standing[topic, partition, offset] != value:
+                self.wrong.append(f"{topic}/{partition}@{offset} holds another value than was acknowledged")
+
+    # -- answers and dead letters ----------------------------------------------------------------------------------
+
+    def _each_sending_has_one_outcome(self) -> None:
+        sendings: Counter[tuple[str, str]] = Counter()
+        expected: dict[str, str] = {}
+        for one in self._records(topics.PAYROLL_CONTRIBUTIONS):
+            request = (text_of(one, "ce_source"), text_of(one, "ce_id"))
+            if all(request):
+                sendings[request] += 1
+            if request[0] == POISON_SOURCE:
+                expected[f"{one.topic}/{one.partition}/{one.offset}"] = text_of(one, "expected")
+        answers: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        decisions: defaultdict[tuple[str, str], set[bytes]] = defaultdict(set)
+        for one in self._records(topics.PAYROLL_RECEIPTS):
+            body = orjson.loads(one.value)
+            request = (body["request"]["source"], body["request"]["id"])
+            if body["status"] != "held":
+                answers[request].add(text_of(one, "ce_id"))
+                if body["status"] != "duplicate" and "IDEMPOTENCY_MISMATCH" not in {c["code"] for c in body["codes"]}:
+                    decisions[request].add(one.value)
+        self.figures["sendings"], self.figures["receipts"] = sendings.total(), sum(map(len, answers.values()))
+        for request, times in sendings.items():
+            if len(answers[request]) != times:
+                self.wrong.append(f"{request} was sent {times} times and answered {len(answers[request])} times")
+            if request[0] != POISON_SOURCE and len(decisions[request]) != 1:
+                self.wrong.append(f"{request} has {len(decisions[request])} decisions")
+        self.wrong += [f"{request} was answered and never sent" for request in answers.keys() - sendings.keys()]
+        self._dead_letters(expected)
+
+    def _dead_letters(self, expected: dict[str, str]) -> None:
+        found: dict[str, str] = {}
+        for topic in topics.DEAD_LETTER_TOPICS:
+            for one in self._records(topic):
+                name = text_of(one, "ce_id")
+                if found.setdefault(name, text_of(one, "reason")) != text_of(one, "reason"):
+                    self.wrong.append(f"dead letter {name} has two reasons")
+        self.figures["dead_letters"] = len(found)
+        self.wrong += [f"{name} should be a dead letter {expected.get(name)} and is {found.get(name)}"
+                       for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)]  # fmt: skip
+
+    def _said_once(self) -> None:
+        for topic in (topics.PAYROLL_RECEIPTS, topics.PARTICIPANT_RECEIPTS, topics.CUSTODIAN_ORDERS,
+                      topics.VALUATION_DAYS):  # fmt: skip
+            said: dict[str, bytes] = {}
+            for one in self._records(topic):
+                self.figures["repeats_on_the_wire"] += text_of(one, "ce_id") in said
+                if said.setdefault(text_of(one, "ce_id"), one.value) != one.value:
+                    self.wrong.append(f"{topic.name} says {text_of(one, 'ce_id')} twice with different bodies")
+
+    # -- money -----------------------------------------------------------------------------------------------------
+
+    def _elections(self) -> dict[str, list[tuple[date, dict[str, Fraction]]]]:
+        """By participant, with the date each was received for; in the order they came."""
+        log, seen = self.logs[topics.PARTICIPANT_REQUESTS.name], set()
+        chosen: defaultdict[str, list[tuple[date, dict[str, Fraction]]]] = defaultdict(list)
+        for one in log.records:
+            name, day = text_of(one, "ce_id"), log.date_of(one)
+            if name in seen or day is None:
+                continue
+            seen.add(name)
+            body = orjson.loads(one.value)
+            parts = {part["fund_id"]: Fraction(part["percent"]) for part in body["elections"]}
+            chosen[body["participant_id"]].append((day, parts))
+        return chosen
+
+    def _legs(self) -> dict[OrderKey, dict[Leg, int]]:
+        """Every accepted line, split by the election before its date, on the date its run was paid in full."""
+        people = {orjson.loads(one.value)["participant_id"] for one in self._records(topics.PARTICIPANT_CENSUS)}
+        elections, seen = self._elections(), set()
+        runs = self.logs[topics.PAYROLL_RUNS.name]
+        funded = {orjson.loads(one.value)["payroll_id"]: (runs.date_of(one), orjson.loads(one.value)["cents"])
+                  for one in runs.records}  # fmt: skip
+        owed: Counter[str] = Counter()
+        legs: defaultdict[OrderKey, Counter[Leg]] = defaultdict(Counter)
+        for one in self._records(topics.PAYROLL_CONTRIBUTIONS):
+            name = text_of(one, "ce_id")
+            if name in seen or text_of(one, "ce_source") == POISON_SOURCE or not name:
+                continue
+            seen.add(name)
+            body = orjson.loads(one.value)
+            if body["participant_id"] not in people:
+                continue
+            day, _ = funded[body["payroll_id"]]
+            owed[body["payroll_id"]] += sum(part["cents"] for part in body["amounts"])
+            before = [parts for since, parts in elections.get(body["participant_id"], ()) if since < day]
+            percents = before[-1] if before else {"F1": Fraction(100)}
+            for part in body["amounts"]:
+                for fund, cents in largest_remainder(part["cents"], percents).items():
+                    if cents:
+                        legs[body["plan_id"], fund, day.isoformat()][body["participant_id"], part["source"]] += cents
+        for payroll, (_day, cents) in funded.items():
+            if owed[payroll] != cents:
+                self.wrong.append(f"{payroll} was paid {cents} and its lines are {owed[payroll]}")
+        return {key: dict(of_order) for key, of_order in legs.items()}
+
+    def _orders_are_the_legs(self, legs: dict[OrderKey, dict[Leg, int]]) -> None:
+        found: dict[OrderKey, dict[str, int]] = defaultdict(dict)
+        for one in self._records(topics.CUSTODIAN_ORDERS):
+            body = orjson.loads(one.value)
+            found[body["plan_id"], body["fund_id"], body["trade_date"]][body["order_id"]] = body["cents"]
+        self.figures["orders"] = sum(map(len, found.values()))
+        for key in found.keys() | legs.keys():
+            said, due = list(found.get(key, {}).values()), sum(legs.get(key, {}).values())
+            if said != [due]:
+                self.wrong.append(f"the order of {key} should be {due} cents and is {said}")
+
+    def _positions(self, legs: dict[OrderKey, dict[Leg, int]]) -> None:
+        """Shares by leg from dollars and price, added up; their sums must be the custodian's holdings."""
+        published = [orjson.loads(one.value) for one in self._records(topics.MARKET_PRICES)]
+        prices = {(body["fund_id"], body["price_date"]): Fraction(body["price"]) for body in published}
+        held: Counter[tuple[str, str]] = Counter()
+        positions: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+        for (plan, fund, day), of_order in legs.items():
+            dollars = Fraction(sum(of_order.values()), 100)
+            units = floor(dollars / prices[fund, day] * 10 ** FUNDS[fund] + HALF)
+            held[plan, fund] += units
+            weights = {leg: Fraction(cents) for leg, cents in of_order.items()}
+            for (person, source), share in largest_remainder(units, weights).items():
+                positions[plan, person, source][fund] += share
+        self.positions = {key: dict(by_fund) for key, by_fund in positions.items()}
+        holdings = [orjson.loads(one.value) for one in self._records(topics.CUSTODIAN_HOLDINGS)]
+        last = max((body["date"] for body in holdings), default="")
+        booked = {(row["plan_id"], row["fund_id"]): Fraction(row["shares"]) * 10 ** FUNDS[row["fund_id"]]
+                  for body in holdings if body["date"] == last for row in body["positions"]}  # fmt: skip
+        for key in held.keys() | booked.keys():
+            if held[key] != booked.get(key, 0):
+                self.wrong.append(f"{key}: the custodian holds {booked.get(key)} units, the lines make {held[key]}")
+
+    def _days_are_proven(self) -> None:
+        said = [orjson.loads(one.value) for one in self._records(topics.VALUATION_DAYS)]
+        days = {body["trade_date"]: body["status"] for body in said}
+        self.figures["days"] = len(days)
+        expected = min(days, default="")
+        for day in sorted(days):
+            if day != expected or days[day] != "proven":
+                self.wrong.append(f"{day} is {days[day]}, expected was {expected} proven")
+            expected = next_trading_day(date.fromisoformat(day)).isoformat()

@@ -1,0 +1,67 @@
+"""Three brokers, a PostgreSQL with its standby, two workers of each service, proxies between them and the database."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from deploy.cluster import Cluster
+from deploy.cluster.launch import require_state
+from deploy.cluster.standby import FIRST, SECOND
+from shared.runtime.settings import Settings
+from shared.values.trading_days import next_trading_day
+from tests.support.chaos_days import HEAD_DAY
+from tests.support.chaos_faults import SERVICES, Field
+from tests.support.chaos_load import open_load
+from tests.support.chaos_proxy import LossyProxy
+from tests.support.chaos_world import World
+
+POSTGRES: dict[str, str | int] = {
+    "shared_buffers": "'64MB'",
+    "max_connections": 120,
+    "wal_keep_size": "'256MB'",
+    "hot_standby_feedback": "on",
+}
+DAYS_WITH_ACTIONS = 200
+
+
+def _actions() -> list[dict[str, str]]:
+    """The custodian confirms one fund twice and mistakes the price of another, every day."""
+    found, day = [], HEAD_DAY
+    for _ in range(DAYS_WITH_ACTIONS):
+        for fund, action in (("F2", "duplicate"), ("F3", "misprice")):
+            found.append({"fund": fund, "trade_date": day.isoformat(), "side": "buy", "action": action})
+        day = next_trading_day(day)
+    return found
+
+
+@asynccontextmanager
+async def open_field(
+    folder: Path, seed: int, *, brokers: int = 3, workers: int = 2, partitions: int = 8, **environment: str
+) -> AsyncIterator[Field]:
+    """The cluster under load; ``environment`` reaches every worker."""
+    place, file = folder / "cluster", folder / "actions.json"
+    file.write_bytes(orjson.dumps(_actions()))
+    async with AsyncExitStack() as stack:
+        proxies = [await stack.enter_async_context(LossyProxy(every=12)) for _ in range(2)]
+        for proxy, name in zip(proxies, (FIRST, SECOND), strict=True):
+            proxy.target = lambda name=name: ("127.0.0.1", require_state(place).ports[name])  # type: ignore[misc]
+        hosts = ",".join(f"127.0.0.1:{proxy.port}" for proxy in proxies)
+        given: dict[str, Any] = {
+            "DATABASE_URL": f"postgresql://postgres@{hosts}/postgres?target_session_attrs=primary",
+            "DATABASE_PASSWORD_FILE": str(place / FIRST / "password"),
+        }
+        cluster = await Cluster.start(
+            place, partitions=partitions, brokers=brokers, standby=True, workers=dict.fromkeys(SERVICES, workers),
+            custodian_actions=file, postgres_settings=POSTGRES, broker_heap_mb=256, ready_timeout_seconds=240.0,
+            extra_env=given | environment,
+        )  # fmt: skip
+        stack.push_async_callback(cluster.stop)
+        config = Settings(**cluster.environment())  # type: ignore[arg-type]
+        load = await stack.enter_async_context(open_load(config, World(seed)))
+        yield Field(cluster, POSTGRES, proxies, load, random.Random(seed), workers)

@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check test-chaos bench docs format up down lock jars-lock clean
+.PHONY: help setup demo test check test-chaos test-alerts bench docs format up down lock jars-lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ demo: setup ## Run a realistic payday from nothing to a proven result, and clean
 	$(BIN)/nestwork demo
 
 test: setup ## Run all tests: unit, property, integration, scenarios, a short chaos run
-	CHAOS_MINUTES=$${CHAOS_MINUTES:-0.5} $(BIN)/python -m pytest --ignore=tests/load
+	CHAOS_MINUTES=$${CHAOS_MINUTES:-0.5} $(BIN)/python -m pytest --ignore=tests/load --ignore=tests/alerts
 
 check: setup ## Format, lint, types, architecture, generated docs, tidiness
 	$(BIN)/ruff format --check .
@@ -41,6 +41,9 @@ check: setup ## Format, lint, types, architecture, generated docs, tidiness
 
 test-chaos: setup ## Kill processes while money moves (CHAOS_SEED, CHAOS_MINUTES)
 	CHAOS_SEED=$(CHAOS_SEED) CHAOS_MINUTES=$(CHAOS_MINUTES) $(BIN)/python -m pytest tests/chaos --timeout=0
+
+test-alerts: setup ## Cause trouble and watch Prometheus page (Debian's packages, fetched without root)
+	$(BIN)/python -m pytest tests/alerts --timeout=0
 
 bench: setup ## Measure a payday end to end
 	$(BIN)/nestwork bench payday --participants $${PARTICIPANTS:-20000}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,6 +66,59 @@ def import_command(
             _check(wanted, rejects, as_json)
     else:
         _import(wanted, folder, rejects, as_json)
+
+
+@payroll_app.command("serve")
+def serve_command(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen, on this machine only.")] = 6070,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take payroll files over HTTP until Ctrl-C. `nestwork up` starts such an intake by itself."""
+    from deploy.operate.target import TROUBLE, find_cluster
+    from deploy.payroll.__main__ import serve
+    from deploy.payroll.intake import IntakeSettings
+    from shared.runtime.logs import configure_logs
+
+    configure_logs("payroll", "INFO")
+    place = (folder or DEFAULT_FOLDER) / "intake"
+    try:
+        found = find_cluster(folder)
+        own = {"data_dir": place, "web_port": port, "tokens_file": found.tokens_file or _tokens_file(folder)}
+        note(f"listening on http://{found.web_host}:{port}; maps in {place / 'maps'}")
+        serve(found.model_copy(update=own), IntakeSettings(NESTWORK_PAYROLL_MAPS=place / "maps"))
+    except TROUBLE as problem:
+        fail(str(problem), as_json=as_json)
+    if as_json:
+        print_document({"ok": True, "served": True})
+
+
+@payroll_app.command("token")
+def token_command(
+    name: Annotated[str, typer.Argument(help="Who will hold it.")],
+    plans: Annotated[list[str], typer.Option("--plan", help="A plan it may send for; * for all.")],
+    file: Annotated[Path | None, typer.Option("--file", help="The token file; default: the cluster's.")] = None,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a token for sending payroll files and show it once; the file keeps its hash only."""
+    from deploy.payroll.tokenfile import TokenRefused, add_payroll_token
+
+    target = file or _tokens_file(folder)
+    try:
+        token = add_payroll_token(target, name, plans)
+    except (TokenRefused, OSError) as problem:
+        fail(f"{target}: {problem}", as_json=as_json)
+    if as_json:
+        print_document({"ok": True, "name": name, "plans": plans, "token": token, "file": target})
+    else:
+        out.print(token, markup=False)
+        note(f"added to {target}; it is not shown again")
+
+
+def _tokens_file(folder: Path | None) -> Path:
+    named = os.environ.get("NESTWORK_TOKENS_FILE")
+    return Path(named) if named and folder is None else (folder or DEFAULT_FOLDER) / "tokens.json"
 
 
 def _columns(map_file: Path, given: list[str], as_json: bool) -> ColumnMap:
@@ -161,7 +215,7 @@ def _print(state: FileState, document: dict[str, Any], shown: list[dict[str, Any
     from shared.values.money import dollars_text
 
     if state.reasons:
-        table = Table("status", "code", "rows", "amount", "first lines", "what it means", title="Rejects", box=None)
+        table = _table("Rejects", "status", "code", "rows", "amount", "first lines", "what it means")
         for reason in state.reasons.values():
             known = CODES.get(reason.code)
             table.add_row(
@@ -170,7 +224,7 @@ def _print(state: FileState, document: dict[str, Any], shown: list[dict[str, Any
             )  # fmt: skip
         out.print(table)
     if shown:
-        table = Table(*COLUMNS, title=f"The first {len(shown)} of {state.rejects:,}", box=None)
+        table = _table(f"The first {len(shown)} of {state.rejects:,}", *COLUMNS)
         for reject in shown:
             table.add_row(*map(escape, cells_of(reject)))
         out.print(table)
@@ -184,6 +238,14 @@ def _print(state: FileState, document: dict[str, Any], shown: list[dict[str, Any
     out.print(money, markup=False)
     if state.with_totals and state.malformed:
         out.print("closing totals were not published: some rows could not be read", markup=False)
+
+
+def _table(title: str, *columns: str) -> Table:
+    """A table whose last column alone may wrap: ids and codes are copied from it."""
+    table = Table(title=title, box=None, title_justify="left")
+    for name in columns:
+        table.add_column(name, no_wrap=name != columns[-1], overflow="fold")
+    return table
 
 
 @contextmanager

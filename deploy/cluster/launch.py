@@ -126,7 +126,7 @@ def answers(record: ProcessRecord, *, brokers: int) -> bool:
     port = record.port or 0
     if record.kind == "broker":
         return broker.live_brokers(port) >= brokers
-    if record.kind == "worker":
+    if record.kind in ("worker", "intake"):
         return answers_readyz(port)
     return record.kind != "postgres" or postgres.accepts(port)
 

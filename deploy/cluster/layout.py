@@ -18,6 +18,7 @@ def choose_ports(spec: ClusterSpec, earlier: Mapping[str, int]) -> dict[str, int
     """A free port for every listener, the earlier ones again where they are still free."""
     names = [f"kafka-{number}{role}" for number in range(1, spec.brokers + 1) for role in ("", "-controller")]
     names += ["postgres", *(["postgres-2"] if spec.standby else []), *(name for name, _, _ in worker_names(spec))]
+    names += ["intake"] if spec.intake else []
     kept = {name: port for name in names if (port := earlier.get(name)) and free_ports(1, [port]) == [port]}
     missing = [name for name in names if name not in kept]
     fresh = [port for port in free_ports(len(names) + len(kept)) if port not in kept.values()]
@@ -144,4 +145,28 @@ def custodian_child(spec: ClusterSpec, environment: Mapping[str, str]) -> Child:
         folder=Path.cwd(),
         port=None,
         is_ready=lambda _pid: True,
+    )
+
+
+def intake_child(spec: ClusterSpec, ports: Mapping[str, int], environment: Mapping[str, str]) -> Child:
+    """The intake of payroll files; its column maps lie in the folder, its token file is the given one or there too."""
+    place = spec.path / "intake"
+    (place / "maps").mkdir(parents=True, exist_ok=True)
+    port = ports["intake"]
+    own = {
+        "NESTWORK_TOKENS_FILE": environment.get("NESTWORK_TOKENS_FILE", str(spec.path / "tokens.json")),
+        "NESTWORK_PAYROLL_MAPS": environment.get("NESTWORK_PAYROLL_MAPS", str(place / "maps")),
+        "NESTWORK_WEB_HOST": "127.0.0.1",
+        "NESTWORK_WEB_PORT": str(port),
+        "NESTWORK_DATA_DIR": str(place),
+    }
+    return Child(
+        name="intake",
+        kind="intake",
+        command=[sys.executable, "-m", "deploy.payroll"],
+        environment={**environment, **own},
+        log=spec.path / "log" / "intake.log",
+        folder=Path.cwd(),
+        port=port,
+        is_ready=lambda _pid: answers_readyz(port),
     )

@@ -16,7 +16,7 @@ def end_leftovers(state: State) -> None:
     by_kind: dict[str, list[processes.ProcessIdentity]] = {}
     for record in state.living():
         by_kind.setdefault(record.kind, []).append(record.identity)
-    workers = by_kind.get("worker", []) + by_kind.get("custodian", [])
+    workers = [one for kind in ("intake", "worker", "custodian") for one in by_kind.get(kind, [])]
     processes.stop(workers, signal.SIGTERM, timeout=WORKER_STOP_SECONDS)
     processes.stop(by_kind.get("broker", []), signal.SIGTERM, timeout=15.0)
     processes.stop(by_kind.get("postgres", []), signal.SIGINT, timeout=15.0)

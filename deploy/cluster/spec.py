@@ -30,6 +30,8 @@ class ClusterSpec:
     worker_module: str = "services.{service}"
     custodian: bool = False
     custodian_actions: str = ""
+    intake: bool = False
+    """Whether payroll files are taken over HTTP."""
     extra_env: dict[str, str] = field(default_factory=dict)
     supervise: bool = True
     ready_timeout_seconds: float = 60.0

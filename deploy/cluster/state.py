@@ -34,7 +34,7 @@ class ProcessRecord:
     @property
     def url(self) -> str | None:
         """Base URL of its web pages, for what has pages."""
-        return f"http://127.0.0.1:{self.port}" if self.kind == "worker" else None
+        return f"http://127.0.0.1:{self.port}" if self.kind in ("worker", "intake") else None
 
 
 @dataclass(frozen=True, slots=True)

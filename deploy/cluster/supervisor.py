@@ -145,6 +145,8 @@ class Supervisor:
         workers = layout.worker_children(spec, self.state.ports, environment)
         if spec.custodian:
             workers.append(layout.custodian_child(spec, environment))
+        if spec.intake:
+            workers.append(layout.intake_child(spec, self.state.ports, environment))
         for child in workers:
             self.start(child)
         self.wait_ready(workers, spec.ready_timeout_seconds)
@@ -235,7 +237,7 @@ class Supervisor:
     def stop_all(self) -> None:
         """End workers first (they finish their transaction), then Kafka and PostgreSQL."""
         self.set_phase("stopping", self.state.message)
-        self.stop_kinds(("worker", "custodian"), signal.SIGTERM, WORKER_STOP_SECONDS)
+        self.stop_kinds(("intake", "worker", "custodian"), signal.SIGTERM, WORKER_STOP_SECONDS)
         self.stop_kinds(("broker",), signal.SIGTERM, 15.0)
         self.stop_kinds(("postgres",), signal.SIGINT, 15.0)
         self.state = replace(self.state, processes={})

@@ -10,6 +10,7 @@ from deploy.payroll.kept import FileState, Prepared
 from deploy.payroll.receipts import Receipt, ReceiptCode
 
 NO_ANSWER = "no_answer"
+STILL_HELD = "WAITING_FOR_EARLIER_LINE"
 _FINE = ("accepted", "duplicate")
 
 
@@ -34,7 +35,7 @@ class Batch:
         self.answers[receipt.status] += 1
         self.accepted_cents += receipt.accepted_cents
         self.rejected_cents += receipt.rejected_cents
-        if receipt.status in _FINE and not receipt.rejected_cents:
+        if receipt.status in _FINE and not receipt.rejected_cents and not _still_held(receipt):
             return
         for code in reasons_of(receipt):
             self.rejects.append(
@@ -67,9 +68,14 @@ class Batch:
             state.count(reject["status"], reject["code"], reject["row"], reject["cents"] or 0)
 
 
+def _still_held(receipt: Receipt) -> bool:
+    """Whether a resend was told that the first of it is held: nothing of the line is decided yet."""
+    return receipt.status == "duplicate" and any(code.code == STILL_HELD for code in receipt.codes)
+
+
 def reasons_of(receipt: Receipt) -> Sequence[ReceiptCode]:
     """The codes that ask somebody to act; a receipt that cut money without naming one gets the first decision's."""
-    named = [code for code in receipt.codes if code.severity != "info"]
+    named = [code for code in receipt.codes if code.severity != "info" or code.code == STILL_HELD]
     if named:
         return named
     if receipt.status == "duplicate":

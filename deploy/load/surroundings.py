@@ -28,7 +28,7 @@ async def surroundings(target: Target) -> dict[str, Any]:
     workers = [record.name for record in target.cluster.workers()] if target.cluster else []
     return {
         "cpus": os.cpu_count(),
-        "cpu_model": _cpu_model(),
+        "cpu_model": cpu_model(),
         "memory_mb": psutil.virtual_memory().total // 2**20,
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -41,7 +41,7 @@ async def surroundings(target: Target) -> dict[str, Any]:
     }
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
     cpus = Path("/proc/cpuinfo")
     if not cpus.exists():
         return platform.processor()

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from deploy.cluster import Cluster
 from deploy.operate.target import OperatorError, of_folder
 from shared.events.topics import PAYROLL_CONTRIBUTIONS
-from shared.runtime.clients import kafka_reader
+from shared.runtime.clients import kafka_producer
 from shared.runtime.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -83,10 +83,9 @@ async def _own(partitions: int, workers: int, keep: bool) -> AsyncIterator[Clust
 
 
 async def _partitions(config: Settings) -> int:
-    consumer = kafka_reader(config)
-    await consumer.start()
+    producer = kafka_producer(config)
+    await producer.start()
     try:
-        await consumer.topics()
-        return len(consumer.partitions_for_topic(PAYROLL_CONTRIBUTIONS.name) or ())
+        return len(await producer.partitions_for(PAYROLL_CONTRIBUTIONS.name))
     finally:
-        await consumer.stop()
+        await producer.stop()

@@ -72,7 +72,7 @@ async def make_roles(passwords: dict[str, str], config: Settings | None = None) 
             await store_roles.make_database(server, f"nestwork_{service}", OWNER)
         await store_roles.make_database(server, CUSTODIAN, CUSTODIAN)
         await store_roles.close_database(server, CUSTODIAN)
-        await store_roles.close_database(server, "postgres")
+        await store_roles.close_database(server, "postgres", OWNER)  # Migrations look there which databases exist.
         await store_roles.close_database(server, "template1")
     finally:
         await server.close()

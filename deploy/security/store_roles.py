@@ -42,9 +42,11 @@ async def make_database(server: Connection, database: str, owner: str) -> None:
         await server.execute(f"CREATE DATABASE {database} OWNER {owner}")
 
 
-async def close_database(server: Connection, database: str) -> None:
+async def close_database(server: Connection, database: str, *let_in: str) -> None:
     """Nobody connects who was not let in by name."""
     await server.execute(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC")
+    for role in let_in:
+        await server.execute(f"GRANT CONNECT ON DATABASE {database} TO {role}")
 
 
 async def grant(connection: Connection, service: str, owner: str, reader: str, operator: str) -> None:

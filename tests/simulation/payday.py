@@ -98,6 +98,8 @@ class Outsider:
     async def until(self, met: Callable[[], bool], what: str) -> None:
         """Wait; a world that does not get there in time is a failure."""
         while not met():
+            if self.engine.crashes:
+                raise TimeoutError(f"a worker crashed while {what} was waited for")
             if self.engine.world.loop.time() > self.deadline:
                 raise TimeoutError(f"waited in vain for {what}")
             await asyncio.sleep(WAIT_SECONDS)
@@ -234,7 +236,7 @@ class Outsider:
             {"plan_id": plan, "fund_id": fund, "shares": shares_text(units, FUNDS[fund][0])}
             for (plan, fund), units in sorted(self.held.items())
         ]
-        body = {"date": day.isoformat(), "part": 1, "parts": 1, "holdings": listed}
+        body = {"date": day.isoformat(), "part": 1, "parts": 1, "positions": listed}
         self.say(topics.CUSTODIAN_HOLDINGS, day.isoformat(), Holdings.ce_type, body, f"holdings-{day}", None)
 
     def _said_closed(self, day: date) -> bool:

@@ -135,15 +135,30 @@ def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Scope], Co
     def compiler(node: Any, scope: Scope) -> Compiled:
         if isinstance(node.expression, exp.Any):
             return _any(node, scope, compare)
+        if isinstance(node.expression, exp.All) or node.expression.name.lower() == "all":
+            return _all(node, scope, compare)
         left, right = _both(node, scope)
 
         def apply(env: Environment) -> Any:
             first, second = left(env), right(env)
-            return None if first is None or second is None else compare(first, second)
+            if first is None or second is None:
+                return None
+            if type(first) is not type(second):
+                first, second = _alike(first, second), _alike(second, first)
+            return compare(first, second)
 
         return apply
 
     return compiler
+
+
+def _alike(value: Any, other: Any) -> Any:
+    """A literal without a type takes the type of what it is compared with."""
+    if isinstance(value, str) and isinstance(other, date):
+        return date.fromisoformat(value)
+    if isinstance(value, str) and isinstance(other, bytes):
+        return value.encode()
+    return value
 
 
 def _any(node: Any, scope: Scope, compare: Callable[[Any, Any], Any]) -> Compiled:
@@ -160,6 +175,21 @@ def _any(node: Any, scope: Scope, compare: Callable[[Any, Any], Any]) -> Compile
         if first is None or among is None:
             return None
         return True if any(one is not None and compare(first, one) for one in among) else None if None in among else False
+
+    return apply
+
+
+def _all(node: Any, scope: Scope, compare: Callable[[Any, Any], Any]) -> Compiled:
+    listed = node.expression
+    left = compile_expression(node.this, scope)
+    values = compile_expression(listed.this if isinstance(listed, exp.All) else listed.expressions[0], scope)
+
+    def apply(env: Environment) -> Any:
+        first, among = left(env), values(env)
+        if first is None or among is None:
+            return None
+        found = [None if one is None else compare(first, one) for one in among]
+        return False if False in found else None if None in found else True
 
     return apply
 

@@ -216,6 +216,8 @@ def _series(node: Any, scope: Scope) -> Compiled:
 def relation(node: Any, scope: Scope) -> Relation:
     """A table, function or subquery of a FROM clause."""
     alias = node.alias
+    if isinstance(node, exp.Lateral) and isinstance(node.this, exp.Unnest):
+        return _unnest(node.this, alias, [one.name for one in node.args["alias"].columns], scope)
     if isinstance(node, (exp.Lateral, exp.Subquery)):
         inner = node.this.this if isinstance(node, exp.Lateral) else node.this
         query = Query(inner, scope)
@@ -223,7 +225,7 @@ def relation(node: Any, scope: Scope) -> Relation:
         names = renamed or query.names
         return alias, names, lambda env: [dict(zip(names, row, strict=True)) for row in query.rows(env)]
     if isinstance(node, exp.Unnest):
-        return _unnest(node, alias, scope)
+        return _unnest(node, alias, [one.name for one in (node.args["alias"].columns if alias else ())], scope)
     if isinstance(node, exp.Table) and isinstance(node.this, exp.ExplodingGenerateSeries):
         values = _series(node.this, scope)
         name = alias or "generate_series"
@@ -245,9 +247,8 @@ def _table(node: Any, alias: str, scope: Scope) -> Relation:
     return alias or name, schema.columns, lambda env: env["!"].rows(name)
 
 
-def _unnest(node: Any, alias: str, scope: Scope) -> Relation:
+def _unnest(node: Any, alias: str, named: list[str], scope: Scope) -> Relation:
     arrays = [compile_expression(one, scope) for one in node.expressions]
-    named = [one.name for one in (node.args["alias"].columns if node.args.get("alias") else ())]
     columns = named or ([alias or "unnest"] if len(arrays) == 1 else [f"unnest_{n}" for n in range(len(arrays))])
     if node.args.get("offset") and not named:
         raise NotInTwin("WITH ORDINALITY without column names")

@@ -213,6 +213,16 @@ class TwinReader:
         """The end of a log."""
         return len(self.kafka.log(*place))
 
+    async def beginning_offsets(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where each log begins: nothing is ever removed."""
+        await self.world.before("fetch", "offsets")
+        return dict.fromkeys(places, 0)
+
+    async def end_offsets(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where each log ends."""
+        await self.world.before("fetch", "offsets")
+        return {place: len(self.kafka.log(*place)) for place in places}
+
     def paused(self) -> set[TopicPartition]:
         """What is not fetched."""
         return set(self.stopped)

@@ -58,23 +58,26 @@ def payday(
 
 @bench_app.command("first-stage")
 def first_stage(
-    participants: ParticipantsOption = 50_000,
+    participants: ParticipantsOption = 5_000,
     as_json: JsonOption = False,
     partitions: PartitionsOption = 8,
-    baseline: Annotated[int, typer.Option(min=2, help="Contributions for the plain Faust agent.")] = 5_000,
+    rounds: Annotated[int, typer.Option(min=1, max=10, help="How often both drain a backlog, in turns.")] = 2,
     keep: KeepOption = False,
 ) -> None:
-    """Drain PARTICIPANTS waiting contributions with the first service alone, then some with a plain Faust agent."""
+    """Drain PARTICIPANTS waiting contributions with the first service, then the same ones with a plain Faust agent."""
     _check_partitions(partitions, as_json=as_json)
     try:
-        document = asyncio.run(_first_stage(participants, partitions, baseline, keep))
+        document = asyncio.run(_first_stage(participants, partitions, rounds, keep))
     except (ClusterError, TimeoutError) as problem:
         fail(str(problem) or "the backlog was not drained in time", as_json=as_json)
     if as_json:
         print_document(document)
     else:
         for name in ("engine", "plain_faust"):
-            out.print(f"{name:<12}{document[name].get('contributions_per_s', document[name])} contributions per second")
+            each = ", ".join(str(one.get("contributions_per_s", one.get("error"))) for one in document[name]["rounds"])
+            out.print(
+                f"{name:<12}{document[name]['contributions_per_s']} contributions per second ({each})", markup=False
+            )
         out.print(f"ratio       {document['ratio']}")
     if not document["ok"]:
         raise typer.Exit(1)
@@ -131,12 +134,12 @@ async def _payday(participants: int, workers: int, partitions: int, rounds: int,
     return _document(measured, workers, partitions)
 
 
-async def _first_stage(participants: int, partitions: int, baseline: int, keep: bool) -> dict[str, Any]:
+async def _first_stage(participants: int, partitions: int, rounds: int, keep: bool) -> dict[str, Any]:
     from deploy.bench.firststage import run_first_stage
     from deploy.bench.world import World
 
     async with _cluster(1, partitions, keep) as cluster:
-        measured = await run_first_stage(cluster, World(participants), baseline, note)
+        measured = await run_first_stage(cluster, World(participants), rounds, note)
     return measured | {"partitions": partitions, "machine": _machine()}
 
 

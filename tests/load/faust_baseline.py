@@ -23,6 +23,7 @@ from shared.values.hashing import bucket_of
 from shared.values.identity import body_hash, identity_of
 
 LINES = int(os.environ.get("BASELINE_LINES", "5000"))
+LINES_TOPIC, RECEIPTS_TOPIC = os.environ.get("BASELINE_TOPICS", "baseline.contributions,baseline.receipts").split(",")
 TABLES = """
 CREATE TABLE identities (bucket smallint, identity bytea, body_hash bytea, status text, accepted bigint,
                          PRIMARY KEY (bucket, identity));
@@ -38,7 +39,7 @@ INSERT INTO journal (trade_date, bucket, plan_id, participant_id, cause, payroll
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"""
 
 app = faust.App(
-    "nestwork-baseline",
+    f"nestwork-{LINES_TOPIC}",
     broker="kafka://" + os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092"),
     datadir=os.environ.get("BASELINE_FOLDER", "."),
     key_serializer="raw",
@@ -48,8 +49,8 @@ app = faust.App(
     consumer_auto_offset_reset="earliest",
     topic_allow_declare=False,
 )
-lines = app.topic("baseline.contributions", key_type=bytes, value_type=bytes)
-receipts = app.topic("baseline.receipts", key_type=bytes, value_type=bytes)
+lines = app.topic(LINES_TOPIC, key_type=bytes, value_type=bytes)
+receipts = app.topic(RECEIPTS_TOPIC, key_type=bytes, value_type=bytes)
 
 
 async def record(connection: Any, key: str, headers: dict[str, bytes], value: bytes) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -164,6 +165,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Measure what is open, print the table; 0 only when the engine was right in every test."""
     configure_logs("peers", "ERROR")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # A topic made a moment ago has no leader yet: retried.
     options = arguments()
     comparison = Comparison(options)
     if options.what == "run":

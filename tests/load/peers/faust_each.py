@@ -19,7 +19,8 @@ from tests.load.peers import job
 
 CONCURRENCY = 8
 app = faust.App(
-    "peer-faust-each", broker="kafka://" + os.environ.get("BOOTSTRAP", "127.0.0.1:9092"), topic_partitions=8,
+    "peer-faust-each" + os.environ.get("PEER_RUN", ""),
+    broker="kafka://" + os.environ.get("BOOTSTRAP", "127.0.0.1:9092"), topic_partitions=8,
     key_serializer="raw", value_serializer="raw", web_enabled=False, topic_disable_leader=True,
     consumer_auto_offset_reset="earliest", datadir=os.environ.get("STATE_DIR", "."),
     broker_session_timeout=10.0, broker_heartbeat_interval=3.0,

@@ -45,11 +45,11 @@ class Peer:
     guarantee: str
     command: Callable[[Path], list[str]]
     """From the scratch folder to the command line. Raises when it cannot be built here."""
-    groups: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     """Beginnings of the names of its own topics."""
     schema: str = ""
     changelog: str = ""
+    """With ``{run}`` for what tells one test's groups and stores from the next one's."""
     share: float = 1.0
     """Part of the lines it gets: a slow peer would only make the run long."""
 
@@ -71,15 +71,15 @@ def _quix(home: Path) -> list[str]:
 
 PEERS = (
     Peer("kstreams", "Kafka Streams 4.3, exactly_once_v2", EXACTLY_ONCE, _java("peers.KStreamsPeer"),
-         ("peer-kstreams",), ("peer-kstreams-",), changelog="peer-kstreams-book-changelog"),
+         ("peer-kstreams",), changelog="peer-kstreams{run}-book-changelog"),
     Peer("jdbc", "Java consumer, JDBC batches of 1,000",
          "effectively once: offsets and outbox in the database transaction, publish position in the Kafka one",
-         _java("peers.JdbcPeer"), ("peer-jdbc-published",), schema="peer_jdbc"),
-    Peer("quix", "Quix Streams 3.28, exactly-once", EXACTLY_ONCE, _quix, ("peer-quix",), ("changelog__peer-quix--",),
-         changelog="changelog__peer-quix--payroll.contributions--default"),
+         _java("peers.JdbcPeer"), schema="peer_jdbc"),
+    Peer("quix", "Quix Streams 3.28, exactly-once", EXACTLY_ONCE, _quix, ("changelog__peer-quix",),
+         changelog="changelog__peer-quix{run}--payroll.contributions--default"),
     Peer("faust_each", "Faust 0.15, a transaction per event",
          "books exactly once; output lost when it dies between commit and send, rejects may repeat",
-         _faust, ("peer-faust-each",), ("peer-faust-each",), schema="peer_faust_each", share=0.15),
+         _faust, ("peer-faust-each",), schema="peer_faust_each", share=0.15),
 )  # fmt: skip
 
 
@@ -128,6 +128,7 @@ class Bench:
     def __init__(self, infrastructure: Infrastructure, home: Path) -> None:
         self.infrastructure, self.home = infrastructure, home
         self.bootstrap, self.dsn = infrastructure.bootstrap, infrastructure.url_of("peers")
+        self._run = ""
         self._filled: tuple[int, int] | None = None
         self._wanted: check.Expected | None = None
 
@@ -149,9 +150,9 @@ class Bench:
         return self._wanted
 
     async def reset(self, peer: Peer) -> None:
-        """No outputs, no state, no offsets, an empty schema."""
+        """No outputs, no state, an empty schema, and group names that nobody has used."""
+        self._run = f"-{time.time_ns() // 1_000_000}"
         async with wire.Topics(self.bootstrap) as topics:
-            await topics.forget_groups(list(peer.groups))
             await topics.delete(await topics.named(peer.topics))
             await topics.recreate(OUTPUTS)
         state = self.home / "state" / peer.name
@@ -171,7 +172,8 @@ class Bench:
         """Start the peer's process in a session of its own."""
         environment = os.environ | {
             "BOOTSTRAP": self.bootstrap, "PG_DSN": self.dsn, "PG_SCHEMA": peer.schema, "PYTHONPATH": str(ROOT),
-            "STATE_DIR": str(self.home / "state" / peer.name), "JOB_DATA": str(HERE / "data" / "job.json"),
+            "PEER_RUN": self._run, "STATE_DIR": str(self.home / "state" / peer.name),
+            "JOB_DATA": str(HERE / "data" / "job.json"),
         }  # fmt: skip
         command = await asyncio.to_thread(peer.command, self.home)
         with (self.home / f"{peer.name}.log").open("ab") as log:
@@ -186,7 +188,7 @@ class Bench:
         """What the peer wrote down."""
         if peer.schema:
             return await check.books_in_database(self.dsn, peer.schema)
-        return await check.books_in_changelog(self.bootstrap, peer.changelog)
+        return await check.books_in_changelog(self.bootstrap, peer.changelog.format(run=self._run))
 
     async def finding(self, peer: Peer, wanted: check.Expected) -> dict[str, Any]:
         """Outputs and books against the input."""

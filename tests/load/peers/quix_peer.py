@@ -16,12 +16,13 @@ from quixstreams.state import State
 from tests.load.peers import job
 
 # A fixed transactional id and static membership: a restart takes its old place at once and settles what it left open.
+RUN = os.environ.get("PEER_RUN", "")
 app = Application(
-    broker_address=os.environ.get("BOOTSTRAP", "127.0.0.1:9092"), consumer_group="peer-quix",
+    broker_address=os.environ.get("BOOTSTRAP", "127.0.0.1:9092"), consumer_group=f"peer-quix{RUN}",
     auto_offset_reset="earliest", processing_guarantee="exactly-once", state_dir=os.environ["STATE_DIR"],
     auto_create_topics=True, loglevel="WARNING", commit_interval=float(os.environ.get("QUIX_COMMIT_S", "0.5")),
     consumer_extra_config={"session.timeout.ms": 10_000, "heartbeat.interval.ms": 3000, "group.instance.id": "one"},
-    producer_extra_config={"transactional.id": "peer-quix-one", "linger.ms": 5, "partitioner": "murmur2_random"},
+    producer_extra_config={"transactional.id": f"peer-quix-one{RUN}", "linger.ms": 5, "partitioner": "murmur2_random"},
 )  # fmt: skip
 contributions = app.topic(job.INPUT, value_deserializer="bytes", key_deserializer="bytes")
 instructed = app.topic(job.OUTPUT, value_serializer="json", key_serializer="bytes")

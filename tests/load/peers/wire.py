@@ -64,14 +64,6 @@ class Topics:
             await asyncio.sleep(0.1)
         raise RuntimeError(f"topics were not made: {made.topic_errors}")
 
-    async def forget_groups(self, groups: list[str]) -> None:
-        """Drop the offsets of consumer groups; waits until their last member has left."""
-        async with asyncio.timeout(60):
-            while groups:
-                found = await self._admin.delete_consumer_groups(groups)
-                groups = [name for name, error in found if error.errno == 68]  # 68: it still has members.
-                await asyncio.sleep(0.5 if groups else 0)
-
 
 async def fill(bootstrap: str, topic: str, messages: list[tuple[bytes, bytes]]) -> None:
     """Append messages by the hash of their key, in their order, in whole batches."""

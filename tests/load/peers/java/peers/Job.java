@@ -27,6 +27,8 @@ final class Job {
     static final String INPUT = "payroll.contributions", OUTPUT = "allocations.instructed", REJECTS = "payroll.rejects";
     static final String DEBIT = "contributions_receivable";
     static final String ALLOCATED = "allocation.instructed.v1", REJECTED = "payroll.contribution.rejected.v1";
+    /** Tells the groups and transactions of one test from those of the next; a restart within a test has the same. */
+    static final String RUN = System.getenv().getOrDefault("PEER_RUN", "");
     static final String BOOTSTRAP = System.getenv().getOrDefault("BOOTSTRAP", "127.0.0.1:9092");
 
     private static final ObjectMapper JSON = new ObjectMapper();

@@ -84,8 +84,8 @@ class Postgres:
         if user is not None:
             os.chown(passing, user.pw_uid, user.pw_gid)
             os.chown(self.data_folder, user.pw_uid, user.pw_gid)
-            _let_pass(self.data_folder)
-            _let_pass(binary("initdb"))
+            let_pass(self.data_folder)
+            let_pass(binary("initdb"))
         options = ["--no-sync", "--no-instructions", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256"]
         done = subprocess.run(
             [str(binary("initdb")), *options, "-U", USER, f"--pwfile={passing}", "-D", str(self.data_folder)],
@@ -157,7 +157,7 @@ def unprivileged_user() -> pwd.struct_passwd | None:
     raise StartFailed("PostgreSQL does not run as root and there is no user `nobody`; run as an ordinary user")
 
 
-def _let_pass(path: Path) -> None:
+def let_pass(path: Path) -> None:
     """Let the unprivileged user walk to ``path``: adds the execute bit, nothing more, to folders above that lack it."""
     for folder in path.resolve().parents:
         mode = folder.stat().st_mode

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.cluster.errors import StartFailed
-from deploy.cluster.postgres import USER, Postgres, binary, unprivileged_user
+from deploy.cluster.postgres import USER, Postgres, binary, let_pass, unprivileged_user
 
 FIRST, SECOND = "postgres", "postgres-2"
 COPY_TIMEOUT_SECONDS = 60
@@ -82,6 +82,7 @@ def follow(leading: Postgres, following: Postgres, settings: dict[str, str | int
     user = unprivileged_user()
     if user is not None:
         os.chown(following.data_folder, user.pw_uid, user.pw_gid)
+        let_pass(following.data_folder)
     place = ["-h", "127.0.0.1", "-p", str(leading.port), "-U", USER, "-D", str(following.data_folder)]
     _run([str(binary("pg_basebackup")), *place, "-X", "stream", "-c", "fast", "--no-sync"], leading)
     (following.data_folder / "standby.signal").touch()

@@ -24,7 +24,7 @@ from tests.support.chaos_world import PLANS
 from tests.support.events import Outgoing
 
 HEAD_DAY = date(2026, 11, 17)
-STEP_SECONDS = 300.0
+STEP_SECONDS = 600.0
 """How long any step of a day may take under faults."""
 
 

@@ -38,6 +38,8 @@ class Load:
     """ce_id of a line to when the broker took it."""
     runs: dict[str, dict[str, int]] = field(default_factory=dict)
     """Payroll to the cents of each of its good lines: what the employer owes it."""
+    heard: set[str] = field(default_factory=set)
+    """ce_ids of lines with an answer."""
     answered: int = 0
     failures: list[str] = field(default_factory=list)
 
@@ -63,7 +65,8 @@ class Load:
         self.acked.append((record.topic, at.partition, at.offset, record.value))
         ce_id = dict(record.headers).get("ce_id", b"").decode()
         if record.topic == PAYROLL_CONTRIBUTIONS.name and ce_id.startswith("line-"):
-            self.unanswered.setdefault(ce_id, time.monotonic())
+            if ce_id not in self.heard:  # The answer may be here before the broker's word is.
+                self.unanswered.setdefault(ce_id, time.monotonic())
             body = orjson.loads(record.value or b"{}")
             if body["participant_id"] in self.world.people:
                 cents = sum(one["cents"] for one in body["amounts"])
@@ -104,8 +107,10 @@ class Load:
                 continue
             for records in fetched.values():
                 for record in records:
-                    if self.unanswered.pop(orjson.loads(record.value)["request"]["id"], None) is not None:
-                        self.answered += 1
+                    ce_id = orjson.loads(record.value)["request"]["id"]
+                    self.answered += ce_id not in self.heard
+                    self.heard.add(ce_id)
+                    self.unanswered.pop(ce_id, None)
 
     def oldest(self) -> float:
         """How long the oldest line without an answer waits, in seconds."""

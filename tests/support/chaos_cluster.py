@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,14 @@ def _actions() -> list[dict[str, str]]:
 
 @asynccontextmanager
 async def open_field(
-    folder: Path, seed: int, *, brokers: int = 3, workers: int = 2, partitions: int = 8, **environment: str
+    folder: Path,
+    seed: int,
+    *,
+    brokers: int = 3,
+    workers: int = 2,
+    partitions: int = 8,
+    worker_module: str = "services.{service}",
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Field]:
     """The cluster under load; ``environment`` reaches every worker."""
     place, file = folder / "cluster", folder / "actions.json"
@@ -59,7 +66,7 @@ async def open_field(
         cluster = await Cluster.start(
             place, partitions=partitions, brokers=brokers, standby=True, workers=dict.fromkeys(SERVICES, workers),
             custodian_actions=file, postgres_settings=POSTGRES, broker_heap_mb=256, ready_timeout_seconds=240.0,
-            extra_env=given | environment,
+            extra_env=given | dict(environment or {}), worker_module=worker_module,
         )  # fmt: skip
         stack.push_async_callback(cluster.stop)
         config = Settings(**cluster.environment())  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import date
 from typing import Any
 
-from deploy.operate import store_flow
+from deploy.operate import store_flow, store_holdings
 from deploy.operate.books import Book, Books
 from deploy.operate.equations import Equation, agree, none_of
 from deploy.operate.orderlog import orders_said
@@ -25,7 +25,7 @@ async def prove_flow(books: Books, config: Settings, day: date) -> list[Equation
     equations = await _books_in_order(books, day)
     equations += await _released(books.contribution, day)
     equations += await _split(books, day)
-    equations += await _ordered(books.trading, config, day)
+    equations += await _ordered(books, config, day)
     return equations + await _filled(books, day)
 
 
@@ -40,7 +40,14 @@ async def _books_in_order(books: Books, day: date) -> list[Equation]:
             twice = await book.whole(store_flow.FILLED_TWICE, day)
             equations.append(none_of(f"fills posted twice in {name}", twice))
         equations.append(none_of(f"journal entries of {name} that do not sum to zero", unbalanced))
-    for book, kind in ((books.contribution, "line"), (books.allocation, "split"), (books.trading, "instruct")):
+    for book, kind in (
+        (books.contribution, "line"),
+        (books.contribution, "reversal"),
+        (books.allocation, "split"),
+        (books.allocation, "split_reversed"),
+        (books.trading, "instruct"),
+        (books.trading, "reverse"),
+    ):
         twice = await book.whole(store_flow.TWICE, day, kind)
         equations.append(none_of(f"{kind} entries with the cause of another", twice))
     return equations
@@ -87,18 +94,23 @@ async def _handed_over(
     return equations
 
 
-async def _ordered(book: Book, config: Settings, day: date) -> list[Equation]:
+async def _ordered(books: Books, config: Settings, day: date) -> list[Equation]:
+    book = books.trading
     instructed = await book.row(store_flow.INSTRUCTED_LEGS, day, DIGEST_MODULUS)
     packed = await book.row(store_flow.PACKED_LEGS, day, DIGEST_MODULUS)
-    orders = {row["order_id"]: row["amount"] for row in await book.rows(store_flow.ORDERED, day)}
-    legs = {row["order_id"]: row["amount"] for row in await book.rows(store_flow.ORDERED_LEGS, day)}
+    against_legs: list[Equation] = []
+    for unit in ("cents", "shares"):
+        orders = {row["order_id"]: row["amount"] for row in await book.rows(store_flow.ORDERED, day, unit)}
+        legs = {row["order_id"]: row["amount"] for row in await book.rows(store_flow.ORDERED_LEGS, day, unit)}
+        against_legs += agree(f"{unit} of {unit} orders = of their legs", orders, legs)
+    decimals = {row["fund_id"]: row["decimals"] for row in await books.valuation.rows(store_holdings.DECIMALS)}
     kept = {row["order_id"]: row["amount"] for row in await book.rows(store_flow.ORDERS_SAID, day)}
     return [
         Equation("instructed = leg cents", instructed["cents"], packed["cents"]),
         Equation("digest of instructed legs = of order legs", int(instructed["digest"]), int(packed["digest"])),
         none_of("leg packs whose total is not their legs", await book.whole(store_flow.PACKS_UNEQUAL, day)),
-        *agree("order cents = cents of their legs", orders, legs),
-        *agree("orders in the books = in the public log, cents", kept, await orders_said(config, day)),
+        *against_legs,
+        *agree("orders in the books = in the public log", kept, await orders_said(config, day, decimals)),
     ]
 
 

@@ -16,6 +16,7 @@ from deploy.operate.equations import Equation, all_ok
 from deploy.operate.flow import prove_flow
 from deploy.operate.holdings import prove_holdings
 from deploy.operate.intake import prove_intake
+from deploy.operate.reversals import prove_reversals
 from deploy.operate.state_hash import StateHash, hash_books
 from deploy.operate.target import OperatorError
 from shared.runtime.settings import Settings
@@ -81,5 +82,6 @@ async def prove_books(books: Books, config: Settings, day: date) -> Proof:
     equations = await prove_intake(books, config, day)
     equations += await prove_flow(books, config, day)
     equations += await prove_holdings(books, day)
+    equations += await prove_reversals(books, day)
     broken = [name for name, one in orjson.loads(engine["equations"]).items() if not one["ok"]]
     return Proof(day, equations, engine["status"], sorted(broken))

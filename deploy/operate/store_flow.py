@@ -27,10 +27,16 @@ SELECT plan_id, payroll_id, sum(amounts[cardinality(amounts)])::bigint AS cents 
 WHERE trade_date = $1 AND kind = 'release' GROUP BY plan_id, payroll_id"""
 RELEASED_LEGS = """
 SELECT coalesce(sum(leg.cents), 0)::bigint AS cents,
-       coalesce(sum(hashtextextended(concat_ws(' ', j.cause, leg.source, leg.cents), 0)), 0)::numeric % $3 AS digest
-FROM journal AS j JOIN run_parts AS r USING (trade_date, lane, plan_id, payroll_id)
-CROSS JOIN LATERAL unnest(j.accounts, j.amounts) AS leg(source, cents)
-WHERE r.released_for = $1 AND j.kind = 'line' AND leg.source = ANY($2::text[]) AND leg.cents <> 0"""
+       coalesce(sum(hashtextextended(concat_ws(' ', leg.cause, leg.source, leg.cents), 0)), 0)::numeric % $3 AS digest
+FROM (SELECT j.cause, one.source, (one.cents - coalesce(less.cents, 0))::bigint AS cents
+      FROM journal AS j JOIN run_parts AS r USING (trade_date, lane, plan_id, payroll_id)
+      CROSS JOIN LATERAL unnest(j.accounts, j.amounts) AS one(source, cents)
+      LEFT JOIN (SELECT line, part.source, sum(part.cents) AS cents
+                 FROM reversals CROSS JOIN LATERAL unnest(sources, cents) AS part(source, cents)
+                 WHERE went = 'released_less' GROUP BY line, part.source) AS less
+             ON less.line = j.cause AND less.source = one.source
+      WHERE r.released_for = $1 AND j.kind = 'line' AND one.source = ANY($2::text[])) AS leg
+WHERE leg.cents <> 0"""
 CASH_IN = "SELECT coalesce(sum(cents), 0)::bigint FROM fundings WHERE posted_for = $1"
 CASH_USED = "SELECT coalesce(sum(cash_used), 0)::bigint FROM run_releases WHERE trade_date = $1"
 CASH_POSTED = """
@@ -38,7 +44,11 @@ SELECT coalesce(sum(amounts[2]), 0)::bigint FROM journal WHERE trade_date = $1 A
 PARKED_NET = """
 SELECT coalesce(sum(CASE WHEN trade_date = $1 THEN cents ELSE 0 END), 0)::bigint AS parked,
        coalesce(sum(CASE WHEN freed_for = $1 THEN cents ELSE 0 END), 0)::bigint AS freed
-FROM parked WHERE topic = $2 AND (trade_date = $1 OR freed_for = $1)"""
+FROM parked WHERE topic = $2 AND cents >= 0 AND (trade_date = $1 OR freed_for = $1)"""
+PARKED_REVERSALS = """
+SELECT -coalesce(sum(CASE WHEN trade_date = $1 THEN cents ELSE 0 END), 0)::bigint AS parked,
+       -coalesce(sum(CASE WHEN freed_for = $1 THEN cents ELSE 0 END), 0)::bigint AS freed
+FROM parked WHERE topic = $2 AND cents < 0 AND (trade_date = $1 OR freed_for = $1)"""
 LEGS_BY_SOURCE = """
 SELECT coalesce(sum(leg.cents), 0)::bigint AS cents,
        coalesce(sum(hashtextextended(concat_ws(' ', j.cause, leg.source, leg.cents), 0)), 0)::numeric % $3 AS digest
@@ -70,14 +80,15 @@ SELECT coalesce(sum(leg.cents), 0)::bigint AS cents,
        coalesce(sum(hashtextextended(concat_ws(' ', p.plan_id, p.fund_id, leg.who, leg.source, leg.cents), 0)), 0)
          ::numeric % $2 AS digest
 FROM order_legs AS p CROSS JOIN LATERAL unnest(p.participants, p.sources, p.cents) AS leg(who, source, cents)
-WHERE p.trade_date = $1"""
+WHERE p.trade_date = $1 AND p.side = 'buy' AND p.total >= 0"""
 PACKS_UNEQUAL = """
-SELECT count(*) FROM order_legs WHERE trade_date = $1 AND total <> (SELECT sum(c) FROM unnest(cents) AS c)"""
-ORDERED = "SELECT order_id, amount FROM orders WHERE trade_date = $1 AND unit = 'cents' AND carried_to IS NULL"
+SELECT count(*) FROM order_legs
+WHERE trade_date = $1 AND total <> (SELECT sum(one) FROM unnest(coalesce(units, cents)) AS one)"""
+ORDERED = "SELECT order_id, amount FROM orders WHERE trade_date = $1 AND unit = $2 AND carried_to IS NULL"
 ORDERED_LEGS = """
 SELECT order_id, sum(p.total)::bigint AS amount FROM order_legs AS p JOIN orders AS o USING (order_id)
-WHERE o.trade_date = $1 AND o.unit = 'cents' AND o.carried_to IS NULL GROUP BY order_id"""
-ORDERS_SAID = "SELECT order_id, amount FROM orders WHERE trade_date = $1 AND unit = 'cents'"
+WHERE o.trade_date = $1 AND o.unit = $2 AND o.carried_to IS NULL GROUP BY order_id"""
+ORDERS_SAID = "SELECT order_id, amount FROM orders WHERE trade_date = $1"
 ACCEPTED = """
 SELECT c.order_id, c.version, c.status, CASE o.side WHEN 'buy' THEN c.cents ELSE -c.cents END AS cents,
        CASE o.side WHEN 'buy' THEN c.units ELSE -c.units END AS units, c.verdict
@@ -92,4 +103,4 @@ SELECT coalesce(sum(hashtextextended(
          concat_ws(' ', j.order_id, j.kind, j.version, leg.who, leg.source, leg.cents, leg.units), 0)), 0)::numeric % $2
 FROM journal AS j
 CROSS JOIN LATERAL unnest(j.participants, j.sources, j.amounts, j.units) AS leg(who, source, cents, units)
-WHERE j.trade_date = $1 AND j.kind IN ('fill', 'fill_reversed')"""
+WHERE j.trade_date = $1 AND j.kind IN ('fill', 'fill_reversed', 'write_off')"""

@@ -35,7 +35,7 @@ FROM identities WHERE trade_date = $1 AND status NOT IN ('h', 'i')"""
 JOURNALED = """
 SELECT count(*)::bigint AS lines, coalesce(sum(requested - rejected), 0)::bigint AS accepted,
        coalesce(sum(rejected), 0)::bigint AS rejected
-FROM journal WHERE trade_date = $1 AND kind = 'line'"""
+FROM journal WHERE trade_date = $1 AND kind IN ('line', 'reversal')"""
 SPREAD_IDENTITIES = """
 SELECT count(*) FROM (SELECT identity FROM identities WHERE trade_date <= $1 GROUP BY identity
                       HAVING count(*) > 1 AND max(trade_date) = $1) AS twice"""

@@ -14,6 +14,9 @@ PLAN_MONEY = """
 SELECT plan_id, trade_date, kind, payroll_id, accounts::text, sum(amounts[cardinality(amounts)])::text
 FROM journal WHERE participant_id IS NULL AND trade_date <= $1
 GROUP BY plan_id, trade_date, kind, payroll_id, accounts::text"""
+PLAN_CASH = """
+SELECT plan_id, trade_date, kind, order_id, version, amounts FROM journal
+WHERE kind IN ('plan_cash', 'plan_cash_reversed') AND trade_date <= $1"""
 RUN_PARTS = """
 SELECT plan_id, trade_date, payroll_id, sum(lines)::text, sum(submitted)::text, sum(accepted)::text,
        sum(rejected)::text, released_for
@@ -28,10 +31,14 @@ SELECT participant_id, plan_id, version, received_for, effective_from, identity,
 WHERE received_for <= $1"""
 SPLITS = """
 SELECT participant_id, trade_date, plan_id, cause, rule_set, accounts, amounts, sources, leg_cents, election
-FROM journal WHERE kind = 'split' AND trade_date <= $1"""
+FROM journal WHERE kind IN ('split', 'split_reversed') AND trade_date <= $1"""
 INSTRUCTIONS = """
 SELECT participant_id, trade_date, plan_id, cause, rule_set, accounts, amounts, sources, leg_cents
-FROM journal WHERE kind = 'instruct' AND trade_date <= $1"""
+FROM journal WHERE kind IN ('instruct', 'reverse') AND trade_date <= $1"""
+REVERSAL_LEGS = """
+SELECT participant_id, trade_date, plan_id, cause, source, fund_id, instructed_for, cents,
+       CASE WHEN done_for <= $1 THEN done END, CASE WHEN done_for <= $1 THEN done_for END, bought_by, units
+FROM reversal_legs WHERE trade_date <= $1"""
 ORDERS = """
 SELECT plan_id, order_id, trade_date, fund_id, side, unit, wave, amount, status, break_code, version, price, cents,
        units, carried_to
@@ -58,6 +65,8 @@ TABLES: tuple[tuple[str, str, str], ...] = (
     ("allocation", "elections", ELECTIONS),
     ("allocation", "splits", SPLITS),
     ("trading", "instructions", INSTRUCTIONS),
+    ("trading", "reversals", REVERSAL_LEGS),
+    ("trading", "plan cash", PLAN_CASH),
     ("trading", "orders", ORDERS),
     ("trading", "confirmations", CONFIRMATIONS),
     ("valuation", "fills", FILLS),

@@ -109,6 +109,7 @@ async def participant_transactions(pool: Pool, request: Any) -> tuple[int, Any]:
                         "order_id": row["order_id"],
                         "version": row["version"],
                     }
+                    | ({"proceeds_cents": row["proceeds"][at]} if row["proceeds"] is not None else {})
                 )
     return 200, {"participant_id": participant_id, "transactions": found}
 

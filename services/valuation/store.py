@@ -85,7 +85,7 @@ WHERE status = 'proven' AND recorded_at <= coalesce($1::timestamptz, 'infinity')
 PROOF_ON = "SELECT status, equations, plan_cash, recorded_at FROM proofs WHERE trade_date = $1"
 ENTRIES_OF = """
 SELECT trade_date, order_date, recorded_at, kind, plan_id, fund_id, order_id, version, price, sources, participants,
-       amounts, units
+       amounts, units, proceeds
 FROM journal WHERE lane = $1 AND participants @> ARRAY[$2::text] ORDER BY trade_date, entry"""
 
 

@@ -142,7 +142,7 @@ TAMPERED = {
     "an order nobody was told of": (
         "trading",
         "UPDATE orders SET amount = amount + 1 WHERE order_id = (SELECT min(order_id) FROM orders)",
-        "orders in the books = in the public log, cents",
+        "orders in the books = in the public log",
     ),
     "a fill that valuation lost": (
         "valuation",

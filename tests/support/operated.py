@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from deploy.cluster import Cluster
@@ -58,8 +59,13 @@ days:
 FIRST, SECOND = "2026-11-20", "2026-11-23"
 
 
-async def operated_cluster(folder: Path, *, partitions: int = 4, text: str = PAYDAYS) -> Cluster:
-    """Play the scenario on a fresh cluster and leave it running; the caller stops it. Every day must be proven."""
+async def operated_cluster(
+    folder: Path, *, partitions: int = 4, text: str = PAYDAYS, on_start: Callable[[Cluster], None] | None = None
+) -> Cluster:
+    """Play the scenario on a fresh cluster and leave it running; the caller stops it. Every day must be proven.
+
+    ``on_start`` is told of the cluster before anything is published.
+    """
     file = folder / "paydays.yaml"
     file.write_text(text)
     kept: list[Cluster] = []
@@ -69,6 +75,8 @@ async def operated_cluster(folder: Path, *, partitions: int = 4, text: str = PAY
         own.write_bytes(actions.read_bytes())
         cluster = await Cluster.start(folder / "cluster", partitions=partitions, custodian_actions=own)
         kept.append(cluster)
+        if on_start is not None:
+            on_start(cluster)
         return _Kept(cluster)
 
     try:

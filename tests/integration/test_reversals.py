@@ -1,0 +1,101 @@
+"""Reversals on a whole cluster: proven again from logs and databases, and seen by the participant."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from deploy.cluster import Cluster
+from deploy.operate.proof import prove, prove_books
+from shared.runtime.settings import Settings
+from deploy.operate.target import of_folder
+from tests.integration.test_operate import broken, open_for_tampering
+from tests.support.operated import operated_cluster
+from tests.support.wire import page
+
+TEXT = (Path(__file__).parents[1] / "scenarios" / "reversals-after-trade.yaml").read_text()
+BOUGHT, FIRST, SECOND, THIRD, LAST = (date(2026, 11, day) for day in (18, 19, 20, 23, 24))
+
+
+@pytest_asyncio.fixture(scope="module")
+async def reversed_cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
+    """Five days of buys and reversals, with a custodian that errs."""
+    cluster = await operated_cluster(tmp_path_factory.mktemp("reversals"), text=TEXT)
+    try:
+        yield cluster
+    finally:
+        await cluster.stop()
+
+
+@pytest.fixture
+def config(reversed_cluster: Cluster) -> Settings:
+    """Where the cluster is."""
+    return of_folder(reversed_cluster.folder)
+
+
+@pytest.mark.parametrize("day", [BOUGHT, FIRST, SECOND, THIRD, LAST])
+async def test_every_date_is_proven_again_also_after_its_legs_were_sold(config: Settings, day: date) -> None:
+    proof, _ = await prove(config, day)
+    assert broken(proof) == set()
+    assert proof.ok
+
+
+TAMPERED = {
+    "a cent more reversed": (
+        "contribution",
+        "UPDATE reversals SET cents[1] = cents[1] + 1 WHERE entry = (SELECT min(entry) FROM reversals)",
+        "reversed cents of the journal = of the lines",
+    ),
+    "a reversal of more than the line": (
+        "contribution",
+        "UPDATE reversals SET cents[1] = cents[1] * 100",
+        "sources reversed beyond what their line has",
+    ),
+    "a cent moved between the funds of a reversal": (
+        "allocation",
+        "UPDATE journal SET leg_cents[1] = leg_cents[1] + 1, leg_cents[2] = leg_cents[2] - 1"
+        " WHERE kind = 'split_reversed' AND cardinality(leg_cents) > 1",
+        "digest of divided legs = of instructed back legs of reversals",
+    ),
+    "a unit more sold": (
+        "trading",
+        "UPDATE reversal_legs SET units = units + 1 WHERE done = 'sold' AND units > 0",
+        "units of legs sold = of sell packs",
+    ),
+    "a sell nobody was told of": (
+        "trading",
+        "UPDATE orders SET amount = amount + 1 WHERE unit = 'shares' AND trade_date = '2026-11-19'",
+        "orders in the books = in the public log",
+    ),
+    "a cent less in plan cash": (
+        "trading",
+        "UPDATE journal SET amounts = ARRAY[amounts[1], amounts[2] + 1, amounts[3] - 1, amounts[4], amounts[5]]"
+        " WHERE kind = 'plan_cash'",
+        "sold + cancelled = posted to plan cash, cents",
+    ),
+    "a cost that stays in a position": (
+        "valuation",
+        "UPDATE journal SET amounts[1] = amounts[1] + 1, amounts[cardinality(amounts) - 1] ="
+        " amounts[cardinality(amounts) - 1] - 1 WHERE proceeds IS NOT NULL",
+        "cost out of positions + cancelled = reversed by plan cash",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+async def test_tampered_reversals_are_not_proven(config: Settings, what: str) -> None:
+    service, statement, equation = TAMPERED[what]
+    async with open_for_tampering(config) as books:
+        assert await getattr(books, service).connection.execute(statement) != "UPDATE 0"
+        proof = await prove_books(books, config, FIRST)
+    assert equation in broken(proof)
+
+
+async def test_a_participant_sees_what_was_sold(reversed_cluster: Cluster) -> None:
+    _, answer = await page(f"{reversed_cluster.web_url('valuation')}/v1/participants/s000-P3/transactions")
+    told = [(one["kind"], one["shares"], one["cents"], one.get("proceeds_cents")) for one in answer["transactions"]]
+    assert told == [("fill", "2.000", 1_000, None), ("fill", "-2.000", -1_000, 1_200)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -58,9 +58,18 @@ class ReceiptLog:
     async def seek(self, positions: dict[str, int]) -> None:
         """Go to positions by partition (numbers as text); a partition that is not named is read from its end."""
         ends = await self._consumer.end_offsets(self._places)
+        # Assigned only now: a consumer without positions would begin to look for some by itself.
+        self._consumer.assign(self._places)
         for place in self._places:
             self._next[place.partition] = min(positions.get(str(place.partition), ends[place]), ends[place])
             self._consumer.seek(place, self._next[place.partition])
+
+    async def catch_up(self, wanted: Collection[str]) -> list[Receipt]:
+        """The receipts for the ``wanted`` ids that are in the log already."""
+        ends, found = await self._consumer.end_offsets(self._places), []
+        while any(self._next[place.partition] < ends[place] for place in self._places):
+            found += [receipt for receipt in await self.next() if receipt.request.id in wanted]
+        return found
 
     def positions(self) -> dict[str, int]:
         """Where reading goes on."""
@@ -76,21 +85,26 @@ class ReceiptLog:
         found = []
         for place, records in fetched.items():
             for record in records:
-                receipt = self._decoder.decode(record.value)
-                if receipt.request.source == self._source:
+                receipt = self._read(record.value)
+                if receipt is not None and receipt.request.source == self._source:
                     found.append(receipt)
             self._next[place.partition] = records[-1].offset + 1
         return found
+
+    def _read(self, value: bytes) -> Receipt | None:
+        try:
+            return self._decoder.decode(value)
+        except msgspec.DecodeError:
+            return None  # Not a receipt this version knows; it answers none of its lines.
 
 
 @asynccontextmanager
 async def open_receipt_log(config: Settings, partitions: int, ce_source: str) -> AsyncIterator[ReceiptLog]:
     """The receipts' log, closed when the block ends; ``seek`` before reading. Raises ``KafkaError``."""
-    consumer = kafka_reader(config, auto_offset_reset="latest")
+    consumer = kafka_reader(config)
     await consumer.start()
     try:
         places = [TopicPartition(PAYROLL_RECEIPTS.name, number) for number in range(partitions)]
-        consumer.assign(places)
         yield ReceiptLog(consumer, places, ce_source)
     finally:
         await consumer.stop()

@@ -57,8 +57,7 @@ class FileSending:
         if self._waits:
             partitions = await self._publisher.partitions(PAYROLL_RECEIPTS.name)
             async with open_receipt_log(self._config, partitions, state.ce_source) as log:
-                await log.seek(state.receipts_from)
-                state.receipts_from = log.positions()
+                await self._begin_hearing(log)
                 state.phase = "sending"
                 self._kept.save()
                 hearing = asyncio.create_task(self._hear(log))
@@ -74,24 +73,34 @@ class FileSending:
         self._kept.save()
         self._kept.forget_lines()
 
+    async def _begin_hearing(self, log: ReceiptLog) -> None:
+        """Go to where answers may begin; what was answered after an earlier run's checkpoint is not sent again."""
+        state = self._kept.state
+        await log.seek(state.receipts_from)
+        if state.receipts_from:
+            under_way = islice(self._kept.prepared(state.sent), BATCHES_MAX * BATCH_LINES)
+            self._waiting.answered_before(await log.catch_up({line.ce_id for line in under_way}))
+        else:
+            state.receipts_from = log.positions()
+
     async def _send_all(self, log: ReceiptLog | None, hearing: asyncio.Task[None] | None) -> None:
         state = self._kept.state
         if state.with_totals:
             await self._publisher.publish(PAYROLL_RUNS.name, [opened_event(run, state.ce_source) for run in state.runs])
-        remaining = self._kept.prepared(state.sent)
+        remaining, begins = self._kept.prepared(state.sent), state.receipts_from
         for number, lines in enumerate(_batches(remaining)):
             await self._until(lambda: len(self._batches) < BATCHES_MAX, hearing)
-            batch = Batch(number, len(lines), time.monotonic())
+            batch, unanswered = Batch(number, len(lines), time.monotonic()), lines
             if log is not None:
-                self._starts[number] = log.positions()
-                self._waiting.expect(batch, lines)
+                self._starts[number] = begins if number < BATCHES_MAX else log.positions()
+                unanswered = self._waiting.expect(batch, lines)
             self._batches.append(batch)
             await self._publisher.publish(
-                PAYROLL_CONTRIBUTIONS.name, [_outgoing(line, state.ce_source) for line in lines]
+                PAYROLL_CONTRIBUTIONS.name, [_outgoing(line, state.ce_source) for line in unanswered]
             )
             if log is None:
                 batch.waiting = 0
-                self._finish_answered()
+            self._finish_answered()
         await self._until(lambda: not self._batches, hearing)
         if self._closed_totals:
             await self._publisher.publish(PAYROLL_RUNS.name, [closed_event(run, state.ce_source) for run in state.runs])

@@ -99,17 +99,32 @@ class Waiting:
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
+        self._early: dict[str, list[Receipt]] = {}
 
     def __len__(self) -> int:
         return sum(len(entry.lines) for entry in self._entries.values())
 
-    def expect(self, batch: Batch, lines: Sequence[Prepared]) -> None:
-        """Wait for the answers to these lines."""
+    def answered_before(self, receipts: Sequence[Receipt]) -> None:
+        """Keep the answers that lines got before an earlier run ended; they are given out as the lines are expected."""
+        for receipt in receipts:
+            self._early.setdefault(receipt.request.id, []).append(receipt)
+
+    def expect(self, batch: Batch, lines: Sequence[Prepared]) -> list[Prepared]:
+        """Wait for the answers to these lines; returns those that have none yet."""
+        unanswered = []
         for line in lines:
             entry = self._entries.get(line.ce_id)
             if entry is None:
                 entry = self._entries[line.ce_id] = _Entry()
             entry.lines.append((batch, line.row, line.participant_id))
+            early = self._early.get(line.ce_id)
+            while early and not self.take(early[0]):
+                early.pop(0)
+            if early:
+                early.pop(0)
+            else:
+                unanswered.append(line)
+        return unanswered
 
     def take(self, receipt: Receipt) -> bool:
         """Give a receipt to the line it answers; false when none waits for it."""

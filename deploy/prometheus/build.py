@@ -29,7 +29,7 @@ def rule_files(pace: Pace | None = None) -> dict[str, str]:
 def alertmanager(pace: Pace, *, page_url: str | None = None, ticket_url: str | None = None) -> dict[str, Any]:
     """Who hears what. Without URLs the receivers are empty: put in your pager and your ticket system."""
     silences = [
-        ("ServiceSilent", "LanesWithoutOwner|WorkerDown|NoProgress|BooksNotWatched|RecordsWait.*", ["service"]),
+        ("ServiceSilent", "LanesWithoutOwner|NoProgress|BooksNotWatched|RecordsWait.*", ["service"]),
         ("PayrollFundingOverdue", "PayrollFundingLate", []),
         ("BooksDoNotAddUp", "DateUnpublished", []),
     ]

@@ -2,6 +2,9 @@
 
 Programs on the PATH win. Otherwise `apt-get download` brings the packages (its lists must be there: `apt-get update`
 needs root once) and `dpkg -x` unpacks them.
+
+Debian's Alertmanager opens its templates by an absolute path. The unpacked copy is told to look below its working
+folder instead: the first byte of that path becomes a dot, and the cache has a folder of that name.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ PACKAGES = {
     "amtool": "prometheus-alertmanager",
     "prometheus-alertmanager": "prometheus-alertmanager",
 }
+TEMPLATES = b"/usr/share/prometheus/alertmanager"
 FETCH_SECONDS = 180
 
 
@@ -32,14 +36,23 @@ def tool(name: str) -> Path:
     found = shutil.which(name)
     if found is not None:
         return Path(found)
-    cached = _cache() / "usr" / "bin" / name
+    cached = _folder(PACKAGES[name]) / "usr" / "bin" / name
     if not cached.exists():
         _fetch(PACKAGES[name])
     return cached
 
 
+def working_folder(program: Path) -> Path:
+    """Where a program must be started so that it finds its own files."""
+    return program.parents[2]
+
+
 def _cache() -> Path:
     return user_cache_path("nestwork") / "debian"
+
+
+def _folder(package: str) -> Path:
+    return _cache() / package
 
 
 def _fetch(package: str) -> None:
@@ -55,9 +68,18 @@ def _fetch(package: str) -> None:
         except (subprocess.SubprocessError, ValueError) as failure:
             detail = getattr(failure, "stderr", None) or str(failure)
             raise ToolMissing(f"{package} could not be fetched ({detail.strip()}); install it") from failure
-        for program in (Path(folder) / "unpacked" / "usr" / "bin").iterdir():
-            (_cache() / "usr" / "bin").mkdir(parents=True, exist_ok=True)
-            program.replace(_cache() / "usr" / "bin" / program.name)
+        unpacked = Path(folder) / "unpacked"
+        _look_below(unpacked)
+        shutil.rmtree(_folder(package), ignore_errors=True)
+        unpacked.rename(_folder(package))
+
+
+def _look_below(unpacked: Path) -> None:
+    (unpacked / ".usr").symlink_to("usr")
+    for program in (unpacked / "usr" / "bin").iterdir():
+        code = program.read_bytes()
+        if TEMPLATES in code:
+            program.write_bytes(code.replace(TEMPLATES, b"." + TEMPLATES[1:]))
 
 
 def _run(command: list[str], folder: str) -> None:

@@ -8,21 +8,17 @@ import os
 import statistics
 import sys
 import time
-from contextlib import AsyncExitStack
 from datetime import date, timedelta
 from typing import Any
 
-import aiohttp
 from aiokafka.admin import NewTopic
 
 from deploy.bench import costs
-from deploy.bench.following import Logs, add_up_receipts, open_days_feed
-from deploy.bench.payday import FIRST_PAYDAY, PaydayBench, Say
-from deploy.bench.publishing import open_bulk_publisher
-from deploy.bench.store import Progress, create_empty_database, open_progress
+from deploy.bench.following import add_up_receipts
+from deploy.bench.payday import FIRST_PAYDAY, PaydayBench, Say, open_bench
+from deploy.bench.store import Progress, create_empty_database
 from deploy.bench.world import World
 from deploy.cluster import Cluster
-from deploy.scenarios.pages import Pages
 from shared.events.topics import PAYROLL_CONTRIBUTIONS, PAYROLL_RECEIPTS
 from shared.runtime.clients import database_url, kafka_admin
 from shared.runtime.settings import Settings
@@ -134,14 +130,7 @@ async def run_first_stage(cluster: Cluster, world: World, rounds: int, say: Say)
     """Both drain the same lines, in turns, so that a change of the machine's load meets both; how many times faster."""
     config = Settings(KAFKA_BOOTSTRAP_SERVERS=cluster.bootstrap, DATABASE_URL=cluster.server_url)
     ours, theirs = [], []
-    async with AsyncExitStack() as stack:
-        publisher = await stack.enter_async_context(open_bulk_publisher(config))
-        days = await stack.enter_async_context(open_days_feed(config))
-        http = await stack.enter_async_context(aiohttp.ClientSession())
-        progress = await open_progress(config)
-        stack.push_async_callback(progress.close)
-        pages = Pages(http, cluster.web_url("trading"), cluster.web_url("valuation"))
-        bench = PaydayBench(cluster, world, publisher, days, progress, pages, Logs(config, cluster.state.partitions))
+    async with open_bench(cluster, world) as bench:
         say("publishing facts, census and elections")
         await bench.prepare(FIRST_PAYDAY)
         for number in range(rounds):

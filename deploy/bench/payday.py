@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -85,12 +85,16 @@ class PaydayBench:
         """Publish facts, census and elections and close the day before; returns the seconds it took."""
         began, eve = time.monotonic(), previous_trading_day(payday)
         await self.publisher.publish([*self.world.head(), *self.world.people()])
-        await self.publisher.publish([close_request(eve)])
-        await self.publisher.publish(self.world.prices(eve))
-        await self.pages.trading_day(eve, is_answered, self.wait_seconds)
-        await self.publisher.publish([value_request(eve)])
-        await self.days.closed(eve, self.wait_seconds)
+        await self.quiet_day(eve)
         return time.monotonic() - began
+
+    async def quiet_day(self, day: date) -> dict[str, Any]:
+        """Close and value a date on which nobody contributes; returns its ``day.closed``."""
+        await self.publisher.publish([close_request(day)])
+        await self.publisher.publish(self.world.prices(day))
+        await self.pages.trading_day(day, is_answered, self.wait_seconds)
+        await self.publisher.publish([value_request(day)])
+        return await self.days.closed(day, self.wait_seconds)
 
     async def round(self, payday: date) -> dict[str, Any]:
         """Measure one payday. Packing the lines is not measured, sending them is."""
@@ -185,8 +189,9 @@ def faults_of(world: World, receipts: ReceiptTotals, closed: dict[str, Any]) -> 
     return faults
 
 
-async def run_paydays(cluster: Cluster, world: World, rounds: int, say: Say) -> dict[str, Any]:
-    """Prepare a fresh cluster and measure ``rounds`` paydays on consecutive trading days."""
+@asynccontextmanager
+async def open_bench(cluster: Cluster, world: World) -> AsyncIterator[PaydayBench]:
+    """A bench on a running cluster; what it opened is closed when the block ends."""
     config = Settings(KAFKA_BOOTSTRAP_SERVERS=cluster.bootstrap, DATABASE_URL=cluster.server_url)
     async with AsyncExitStack() as stack:
         publisher = await stack.enter_async_context(open_bulk_publisher(config))
@@ -196,7 +201,12 @@ async def run_paydays(cluster: Cluster, world: World, rounds: int, say: Say) -> 
         stack.push_async_callback(progress.close)
         pages = Pages(http, cluster.web_url("trading"), cluster.web_url("valuation"))
         logs = Logs(config, cluster.state.partitions)
-        bench = PaydayBench(cluster, world, publisher, days, progress, pages, logs)
+        yield PaydayBench(cluster, world, publisher, days, progress, pages, logs)
+
+
+async def run_paydays(cluster: Cluster, world: World, rounds: int, say: Say) -> dict[str, Any]:
+    """Prepare a fresh cluster and measure ``rounds`` paydays on consecutive trading days."""
+    async with open_bench(cluster, world) as bench:
         say("publishing facts, census and elections")
         prepared = await bench.prepare(FIRST_PAYDAY)
         results, payday = [], FIRST_PAYDAY
@@ -204,7 +214,7 @@ async def run_paydays(cluster: Cluster, world: World, rounds: int, say: Say) -> 
             say(f"payday {number} of {rounds}: {payday}, {world.participants} contributions")
             results.append(await bench.round(payday))
             payday = next_trading_day(payday)
-        sizes = await progress.table_bytes()
+        sizes = await bench.progress.table_bytes()
     return {
         "prepare_seconds": round(prepared, 3),
         "rounds": results,

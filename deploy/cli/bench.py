@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -101,6 +102,33 @@ def rules(participants: ParticipantsOption = 4_000, as_json: JsonOption = False)
         raise typer.Exit(1)
 
 
+@bench_app.command("scale")
+def scale(
+    participants: ParticipantsOption = 10_000,
+    as_json: JsonOption = False,
+    workers: Annotated[str, typer.Option(help="Workers per service to try, at the fewest partitions.")] = "1,2,4",
+    partitions: Annotated[str, typer.Option(help="Partitions to try, with two workers.")] = "8,64,256",
+    history: Annotated[int, typer.Option(min=0, max=50_000_000, help="Contributions of a made-up past; 0: none.")] = 0,
+) -> None:
+    """Measure paydays, cold start and rebalance at several sizes, and on tables with history. A cluster for each."""
+    try:
+        counts, parts = ([int(one) for one in text.split(",")] for text in (workers, partitions))
+    except ValueError:
+        fail("--workers and --partitions take numbers with commas between", as_json=as_json, status=2)
+    for count in parts:
+        _check_partitions(count, as_json=as_json)
+    try:
+        document = asyncio.run(_scale(participants, counts, parts, history))
+    except (ClusterError, TimeoutError) as problem:
+        fail(str(problem) or "a size was not measured in time", as_json=as_json)
+    if as_json:
+        print_document(document)
+    else:
+        _print_scale(document)
+    if not document["ok"]:
+        raise typer.Exit(1)
+
+
 def _check_partitions(partitions: int, *, as_json: bool) -> None:
     if partitions & (partitions - 1):
         fail(f"--partitions must be a power of two, not {partitions}", as_json=as_json)
@@ -141,6 +169,41 @@ async def _first_stage(participants: int, partitions: int, rounds: int, keep: bo
     async with _cluster(1, partitions, keep) as cluster:
         measured = await run_first_stage(cluster, World(participants), rounds, note)
     return measured | {"partitions": partitions, "machine": _machine()}
+
+
+async def _scale(participants: int, workers: list[int], partitions: list[int], history: int) -> dict[str, Any]:
+    from deploy.bench.scale import measure_history, measure_size, sizes
+    from deploy.bench.world import World
+
+    world, measured = World(participants), []
+    for size in sizes(workers, partitions):
+        began = time.monotonic()
+        async with _cluster(size.workers, size.partitions, keep=False) as cluster:
+            cold_start = time.monotonic() - began
+            measured.append(await measure_size(cluster, world, size, cold_start, note))
+    past = None
+    if history:
+        async with _cluster(1, min(partitions), keep=False) as cluster:
+            past = await measure_history(cluster, world, history, note)
+    paydays = [one["payday"] for one in measured] + (past["paydays"] if past else [])
+    proven = all(one["proof"] == "ok" for one in paydays)
+    return {
+        "ok": proven, "contributions": participants, "sizes": measured, "history": past, "machine": _machine(),
+    }  # fmt: skip
+
+
+def _print_scale(document: dict[str, Any]) -> None:
+    for one in document["sizes"]:
+        payday, again = one["payday"], one["rebalance"]
+        spent = sum(payday["cpu_microseconds_per_contribution"].values())
+        out.print(f"{one['workers_per_service']} workers, {one['partitions']} partitions: "
+                  f"{payday['contributions_per_s']} per second, {spent:.0f} µs of CPU each, "
+                  f"cold start {one['cold_start_seconds']} s")  # fmt: skip
+        if again:
+            out.print(f"    a lost worker's lanes taken over after {again['taken_over_seconds']} s, "
+                      f"shared again after {again['shared_again_seconds']} s")  # fmt: skip
+    if past := document["history"]:
+        out.print(f"history of {past['rows']} rows: CPU per contribution changes by {past['cpu_change']:+.1%}")
 
 
 def _remove(folder: Path) -> None:

@@ -1,0 +1,60 @@
+"""Schedules: as many lines as asked for, at moments that follow from the rate alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.load.profiles import PROFILE, PROFILES, Piece, intended_seconds, line_count, step_bounds
+
+RATES = st.floats(min_value=0, max_value=2_000)
+PIECES = st.lists(
+    st.builds(Piece, st.floats(min_value=0.1, max_value=60), RATES, RATES).filter(
+        lambda piece: piece.rate_from + piece.rate_to > 0.5
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+def test_a_steady_rate_spaces_lines_evenly() -> None:
+    due = intended_seconds(PROFILE["steady"].pieces(10, 2))
+    assert np.allclose(due, np.arange(20) / 10 + 0.05)
+
+
+@given(PIECES)
+def test_a_schedule_ascends_inside_its_time_and_has_the_area_under_its_rate(pieces: list[Piece]) -> None:
+    due = intended_seconds(pieces)
+    total = sum(piece.seconds for piece in pieces)
+    assert abs(len(due) - line_count(pieces)) <= 1
+    assert np.all(np.diff(due) >= -1e-6)
+    assert not len(due) or (due[0] >= 0 and due[-1] <= total + 1e-6)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_no_profile_exceeds_the_rate_or_the_time_that_were_asked_for(name: str) -> None:
+    pieces = PROFILE[name].pieces(500, 60)  # type: ignore[index]
+    assert sum(piece.seconds for piece in pieces) == pytest.approx(60)
+    assert max(max(piece.rate_from, piece.rate_to) for piece in pieces) == pytest.approx(500)
+
+
+def test_a_ramp_climbs_in_ten_even_steps() -> None:
+    due = intended_seconds(PROFILE["ramp"].pieces(1_000, 20))
+    counts = [int(((due >= begin) & (due < end)).sum()) for begin, end in step_bounds(20)]
+    assert counts == [pytest.approx(200 * number, abs=1) for number in range(1, 11)]
+
+
+def test_the_cut_of_a_rush_falls_where_the_rate_is_highest() -> None:
+    cut = PROFILE["cutoff-rush"].cuts(100)[0]
+    due = intended_seconds(PROFILE["cutoff-rush"].pieces(100, 100))
+    assert int(((due >= cut - 5) & (due < cut + 5)).sum()) == pytest.approx(1_000, abs=2)
+    assert (due > cut).any()
+
+
+def test_a_soak_closes_days_within_its_time_and_a_kill_profile_kills() -> None:
+    assert PROFILE["soak"].cuts(200) == [60, 120]
+    assert PROFILE["soak"].cuts(30) == []
+    assert PROFILE["kill"].kills(60) == [7.5, 22.5, 37.5, 52.5]
+    assert all(not PROFILE[name].kills(60) for name in PROFILES if name != "kill")

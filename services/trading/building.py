@@ -41,27 +41,38 @@ async def pack_legs(work: Work, lane: int, day: date) -> bool:
 
 
 def _packs(day: date, lane: int, rows: list[Any]) -> list[tuple[Any, ...]]:
-    legs: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
+    legs: dict[str, dict[str, dict[tuple[str, str], int]]] = {}
     buckets: dict[str, int] = {}
     for plan, participant, bucket, accounts, sources, cents in rows:
         buckets[participant] = bucket
-        at = 0
+        funds = legs.setdefault(plan, {})
+        for fund in accounts[:-1]:
+            if fund not in funds:
+                funds[fund] = {}
+        packs = [funds[fund] for fund in accounts[:-1]]
+        amounts = iter(cents)
         for source in sources:
-            for fund in accounts[:-1]:
-                amount = cents[at]
-                at += 1
+            key = (participant, source)
+            for pack, amount in zip(packs, amounts, strict=False):
                 if amount:
-                    pack = legs.setdefault((plan, fund), {})
-                    pack[participant, source] = pack.get((participant, source), 0) + amount
-    packs = []
-    for (plan, fund), pack in sorted(legs.items()):
-        keys = sorted(pack)
-        packs.append(
-            (day, lane, plan, fund, BUY, order_id_of(plan, fund, BUY, CENTS, day, 0), day, sum(pack.values()),
-             [key[0] for key in keys], [buckets[key[0]] for key in keys], [key[1] for key in keys],
-             [pack[key] for key in keys])
-        )  # fmt: skip
-    return packs
+                    pack[key] = pack.get(key, 0) + amount
+    return [
+        _pack(day, lane, plan, fund, pack, buckets)
+        for plan, funds in sorted(legs.items())
+        for fund, pack in sorted(funds.items())
+        if pack
+    ]
+
+
+def _pack(
+    day: date, lane: int, plan: str, fund: str, pack: dict[tuple[str, str], int], buckets: dict[str, int]
+) -> tuple[Any, ...]:
+    keys = sorted(pack)
+    people = [key[0] for key in keys]
+    return (
+        day, lane, plan, fund, BUY, order_id_of(plan, fund, BUY, CENTS, day, 0), day, sum(pack.values()), people,
+        [buckets[who] for who in people], [key[1] for key in keys], [pack[key] for key in keys],
+    )  # fmt: skip
 
 
 async def build_orders(work: Work, day: date) -> bool:

@@ -15,6 +15,7 @@ from services.trading.handlers import RULE_SET
 from services.trading.items import ConfirmedOrder
 from services.trading.rules.confirmations import Confirmed, judge
 from services.trading.rules.judging import Checked, OrderState, follow
+from services.trading.rules.legs import LegKeys, Legs, merged
 from services.trading.rules.orders import BUY, CONFIRMED, SELL
 from services.trading.sales import share_out_sales
 from shared.events.packed import Fill
@@ -29,9 +30,6 @@ from shared.values.trading_days import GENESIS, day_after
 
 JUDGED_PER_ROUND = 1_000
 FILLS_PER_SLICE = 250
-
-Legs = dict[tuple[str, str], tuple[int, int]]
-"""(participant, source) to (cents, bucket)."""
 
 
 async def judge_confirmations(work: Work) -> bool:
@@ -102,24 +100,23 @@ async def _share_out(work: Work, accepted: list[tuple[Any, int | None]], book_da
     """Fix the cut of each order's ranking over all its legs, and ask each lane with legs to post its share."""
     if not accepted:
         return
-    by_order: dict[str, dict[int, Legs]] = {}
+    packs: dict[str, dict[int, list[Any]]] = {}
     for row in await work.connection.fetch(store.LEGS_OF, [row["order_id"] for row, _ in accepted]):
-        lanes = by_order.setdefault(row["order_id"], {})
-        _merge(lanes.setdefault(row["lane"], {}), row)
+        packs.setdefault(row["order_id"], {}).setdefault(row["lane"], []).append(row)
     posts: dict[int, list[Any]] = {}
     for row, reverses in accepted:
-        lanes = by_order[row["order_id"]]
-        order = msgspec.to_builtins(_confirmed_order(row, reverses, lanes))
-        for lane in (lane for lane, legs in lanes.items() if legs):
+        lanes = {lane: merged(parts) for lane, parts in packs[row["order_id"]].items()}
+        order = msgspec.to_builtins(_confirmed_order(row, reverses, list(lanes.values())))
+        for lane in (lane for lane, legs in lanes.items() if legs.cents):
             posts.setdefault(lane, []).append(order)
     for lane, orders in sorted(posts.items()):
         for start in range(0, len(orders), FILLS_PER_SLICE):
             work.add_task(lane, "value", book_date, "fill", orders[start : start + FILLS_PER_SLICE], work.now(0))
 
 
-def _confirmed_order(row: Any, reverses: int | None, lanes: dict[int, Legs]) -> ConfirmedOrder:
-    keys = [key for legs in lanes.values() for key in legs]
-    cents = [leg[0] for legs in lanes.values() for leg in legs.values()]
+def _confirmed_order(row: Any, reverses: int | None, lanes: list[Legs]) -> ConfirmedOrder:
+    keys = LegKeys((legs.participants, legs.sources) for legs in lanes)
+    cents = [one for legs in lanes for one in legs.cents]
     invariant(sum(cents) == row["amount"], f"the legs of {row['order_id']} are its amount")
     return ConfirmedOrder(
         row["order_id"], row["version"], reverses, row["plan_id"], row["fund_id"], row["side"], row["trade_date"],
@@ -127,27 +124,16 @@ def _confirmed_order(row: Any, reverses: int | None, lanes: dict[int, Legs]) -> 
     )  # fmt: skip
 
 
-def _merge(legs: Legs, row: Any) -> None:
-    """Add a pack's legs; a carried one may name a (participant, source) that is there already, or cancel one."""
-    for participant, bucket, source, cents in zip(
-        row["participants"], row["buckets"], row["sources"], row["cents"], strict=True
-    ):
-        before = legs.get((participant, source), (0, bucket))
-        legs[participant, source] = (before[0] + cents, bucket)
-        if cents < 0 and not legs[participant, source][0]:
-            del legs[participant, source]
-
-
 async def post_fills(work: Work, task: Task) -> None:
     """Post this lane's share of some confirmed orders, and send them on to valuation."""
     orders = msgspec.convert(task.body, list[ConfirmedOrder])
-    legs_by_order: dict[str, Legs] = {}
+    packs: dict[str, list[Any]] = {}
     for row in await work.connection.fetch(store.LEGS_IN_LANE, [order.order_id for order in orders], task.lane):
-        _merge(legs_by_order.setdefault(row["order_id"], {}), row)
+        packs.setdefault(row["order_id"], []).append(row)
     fills: list[Fill] = []
     entries: list[tuple[Any, ...]] = []
     for order in orders:
-        legs = legs_by_order[order.order_id]
+        legs = merged(packs[order.order_id])
         decimals = work.facts.need(FUNDS.name, order.fund_id, order.trade_date)["share_decimals"]
         if order.reverses is not None:
             fills.append(await _reversed(work, task, order, decimals, legs, fills))
@@ -159,13 +145,10 @@ async def post_fills(work: Work, task: Task) -> None:
 
 
 def _fill(order: ConfirmedOrder, legs: Legs, decimals: int) -> Fill:
-    keys = sorted(legs)
-    cents = [legs[key][0] for key in keys]
-    shares = shares_by_cut(order.units, order.amount, cents, keys, RankCut.from_json(order.cut))
+    shares = shares_by_cut(order.units, order.amount, legs.cents, legs.keys, RankCut.from_json(order.cut))
     return Fill(
         order.order_id, order.version, order.plan_id, order.fund_id, order.side, order.trade_date.isoformat(),
-        order.price, decimals, [key[0] for key in keys], [legs[key][1] for key in keys], [key[1] for key in keys],
-        cents, shares,
+        order.price, decimals, legs.participants, legs.buckets, legs.sources, legs.cents, shares,
     )  # fmt: skip
 
 
@@ -176,11 +159,10 @@ async def _reversed(work: Work, task: Task, order: ConfirmedOrder, decimals: int
             return mirror(fill)
     posted = await work.connection.fetchrow(store.FILL_ENTRY, order.order_id, order.reverses, task.lane)
     invariant(posted is not None, f"version {order.reverses} of {order.order_id} was posted before it is corrected")
-    keys = sorted(legs)
     fill = Fill(
         order.order_id, posted["version"], order.plan_id, order.fund_id, order.side, order.trade_date.isoformat(),
-        posted["price"], decimals, [key[0] for key in keys], [legs[key][1] for key in keys], [key[1] for key in keys],
-        posted["amounts"][:-1], posted["units"][:-1],
+        posted["price"], decimals, legs.participants, legs.buckets, legs.sources, posted["amounts"][:-1],
+        posted["units"][:-1],
     )  # fmt: skip
     return mirror(fill)
 

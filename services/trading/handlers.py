@@ -29,7 +29,8 @@ async def keep_instructed(work: Work, items: list[InstructedLine]) -> None:
             (
                 item.trade_date, item.lane, work.next_entry(item.lane), work.at(item.lane, item.recorded_at),
                 "instruct", item.bucket, item.plan_id, item.key, UUID(item.cause), RULE_SET, item.trace,
-                [*item.funds, "instructed"], [*by_fund, -sum(by_fund)], None, item.sources, item.legs, None, None, None, None,
+                [*item.funds, "instructed"], [*by_fund, -sum(by_fund)], None, item.sources, item.legs, None, None, None,
+                None,
             )
         )  # fmt: skip
     await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, rows)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from shared.runtime.clients import Connection
 from shared.runtime.copying import copy_rows
 from shared.runtime.facts import FactRecord
@@ -12,7 +9,8 @@ from shared.runtime.pricefacts import price_name, sort_out_prices
 
 JOURNAL_COLUMNS = [
     "trade_date", "lane", "entry", "recorded_at", "kind", "bucket", "plan_id", "participant_id", "cause", "rule_set",
-    "trace", "accounts", "amounts", "participants", "sources", "leg_cents", "units", "order_id", "version", "order_date",
+    "trace", "accounts", "amounts", "participants", "sources", "leg_cents", "units", "order_id", "version",
+    "order_date",
 ]  # fmt: skip
 LEG_COLUMNS = [
     "trade_date", "lane", "plan_id", "fund_id", "side", "order_id", "order_date", "total", "participants", "buckets",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -10,6 +12,7 @@ import orjson
 from services.valuation import store
 from services.valuation.rules import proof
 from services.valuation.rules.balances import Rates
+from services.valuation.rules.positions import fund_of
 from shared.events.topics import FUNDS, INTERNAL_TOPICS, VALUATION_DAYS
 from shared.events.valuation import DayClosed
 from shared.runtime.logs import get_logger
@@ -30,19 +33,29 @@ async def value_lane(work: Work, lane: int, day: date) -> bool:
     rows = await connection.fetch(store.POSITIONS_AFTER, lane, *after, PARTICIPANTS_PER_SLICE)
     if rows:
         rates = await _rates(work, day)
-        sums: dict[tuple[str, str], list[int]] = {}
+        sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
         balances = []
         for plan_id, participant_id, bucket, text in rows:
             holdings = orjson.loads(text)
             balances.append((day, lane, participant_id, plan_id, bucket, rates.balance(holdings), text))
             for key, (units, cost) in holdings.items():
-                total = sums.setdefault((plan_id, key.partition("/")[2]), [0, 0])
+                total = sums[plan_id, key]
                 total[0] += units
                 total[1] += cost
         await store.copy(connection, "balances", store.BALANCE_COLUMNS, balances)
-        added = [(day, lane, plan, fund, units, cost) for (plan, fund), (units, cost) in sums.items()]
+        added = [(day, lane, plan, fund, units, cost) for (plan, fund), (units, cost) in _by_fund(sums).items()]
         await connection.execute(store.ADD_HOLDINGS, *map(list, zip(*added, strict=True)))
     return len(rows) < PARTICIPANTS_PER_SLICE
+
+
+def _by_fund(sums: Mapping[tuple[str, str], list[int]]) -> dict[tuple[str, str], list[int]]:
+    """Units and cost by plan and fund, of those by plan and holding."""
+    totals: dict[tuple[str, str], list[int]] = {}
+    for (plan_id, key), (units, cost) in sums.items():
+        total = totals.setdefault((plan_id, fund_of(key)), [0, 0])
+        total[0] += units
+        total[1] += cost
+    return totals
 
 
 async def _rates(work: Work, day: date) -> Rates:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import repeat
 from typing import Any
 
 import orjson
@@ -21,25 +22,25 @@ Place = tuple[int, str, str]
 
 async def post_fills(work: Work, items: list[FilledItem]) -> None:
     """Post each fill's legs to the participants' holdings, once per participant and batch."""
-    legs: dict[Place, list[tuple[str, int, int]]] = {}
     buckets: dict[Place, int] = {}
     entries, sales = [], []
     for item in items:
         fill = item.fill
-        for participant, bucket, source, cents, units in zip(
-            fill.participants, fill.buckets, fill.sources, fill.cents, fill.units, strict=True
-        ):
-            place = (item.lane, fill.plan_id, participant)
-            legs.setdefault(place, []).append((holding_key(source, fill.fund_id), units, cents))
-            buckets[place] = bucket
+        places = zip(repeat(item.lane), repeat(fill.plan_id), fill.participants, strict=False)
+        buckets.update(zip(places, fill.buckets, strict=True))
         if fill.proceeds is None:
             entries.append(_entry(work, item))
         else:
             sales.append(_sale(work, item))
-    held = await _load(work, list(legs))
-    for place, parts in legs.items():
-        holdings = held.setdefault(place, {})
-        apply_legs(holdings, parts)
+    held = await _load(work, list(buckets))
+    for place in buckets:
+        held.setdefault(place, {})
+    for item in items:
+        fill = item.fill
+        keys = {source: holding_key(source, fill.fund_id) for source in set(fill.sources)}
+        theirs = [held[item.lane, fill.plan_id, who] for who in fill.participants]
+        apply_legs(theirs, map(keys.__getitem__, fill.sources), fill.units, fill.cents)
+    for holdings in held.values():
         check(holdings)
     await _save(work, held, buckets)
     await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, entries)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from shared.runtime.clients import Connection
 from shared.runtime.copying import copy_rows
 from shared.runtime.facts import FactRecord

@@ -90,15 +90,17 @@ def rank_cut(total: int, weights: Sequence[int], keys: Sequence[tuple[Any, ...]]
     if not weight_sum or min(weights) < 0:
         _split_over_nothing(total, weights)
         return NOBODY
-    total = abs(total)
-    remainders = _remainders(total, weights, weight_sum)
-    # The remainders add up to a whole number of sums: that many units are missing after flooring.
-    extra = sum(remainders) // weight_sum
+    if len(keys) != len(weights):
+        raise ValueError("as many keys as weights are needed")
+    _, remainders = _floored(abs(total), weights, weight_sum)
+    # The remainders add up to a whole number of sums: that many units are missing after flooring. Added up as Python's
+    # integers: thousands of remainders may be more than 64 bits hold.
+    extra = sum(remainders.tolist()) // weight_sum
     if not extra:
         return NOBODY
     last = _nth_largest(remainders, extra)
-    above = sum(1 for remainder in remainders if remainder > last)
-    tied = sorted(key for key, remainder in zip(keys, remainders, strict=True) if remainder == last)
+    above = int((remainders > last).sum())
+    tied = sorted(keys[index] for index in np.flatnonzero(remainders == last).tolist())
     if len(set(tied)) != len(tied):
         raise ValueError("two parts of one split have the same key")
     return RankCut(extra, last, tied[extra - above - 1])
@@ -114,27 +116,27 @@ def shares_by_cut(
     if not weight_sum:
         return _split_over_nothing(total, weights)
     size, sign = abs(total), -1 if total < 0 else 1
-    remainders = _remainders(size, weights, weight_sum)
-    shares: list[int] = []
-    for weight, key, remainder in zip(weights, keys, remainders, strict=True):
-        part = (size * weight - remainder) // weight_sum
-        if cut.key is not None and (remainder > cut.remainder or (remainder == cut.remainder and key <= cut.key)):
-            part += 1
-        shares.append(sign * part)
+    if len(keys) != len(weights):
+        raise ValueError("as many keys as weights are needed")
+    parts, remainders = _floored(size, weights, weight_sum)
+    if cut.key is not None:
+        parts += remainders > cut.remainder
+        for index in np.flatnonzero(remainders == cut.remainder).tolist():
+            if keys[index] <= cut.key:
+                parts[index] += 1
+    shares: list[int] = (sign * parts).tolist()
     return shares
 
 
-def _remainders(total: int, weights: Sequence[int], weight_sum: int) -> list[int]:
-    if len(weights) > 64 and weight_sum < INT64_SAFE and total * max(weights) < INT64_SAFE:
-        products: npt.NDArray[np.int64] = np.array(weights, dtype=np.int64) * total
-        listed: list[int] = (products % weight_sum).tolist()
-        return listed
-    return [total * weight % weight_sum for weight in weights]
+def _floored(total: int, weights: Sequence[int], weight_sum: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Floors and remainders of a split: in 64 bits where no product can exceed them, else in Python's integers."""
+    is_safe = max(total, weight_sum, total * max(weights, default=0)) < INT64_SAFE
+    products = np.array(weights, dtype=np.int64 if is_safe else object) * total
+    return products // weight_sum, products % weight_sum
 
 
-def _nth_largest(values: list[int], n: int) -> int:
+def _nth_largest(values: npt.NDArray[Any], n: int) -> int:
     """The ``n``-th largest of ``values``, counting from 1."""
-    if len(values) > 64 and max(values) < INT64_SAFE:
-        array = np.array(values, dtype=np.int64)
-        return int(np.partition(array, len(values) - n)[len(values) - n])
-    return sorted(values, reverse=True)[n - 1]
+    if values.dtype == object:
+        return int(sorted(values.tolist(), reverse=True)[n - 1])
+    return int(np.partition(values, len(values) - n)[len(values) - n])

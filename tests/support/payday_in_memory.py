@@ -186,7 +186,7 @@ def _share_out(plan: str, fund: str, legs: Mapping[Leg, int], units: int, lanes:
         shares = shares_by_cut(units, amount, cents, mine, cut)
         for (participant, source), of_leg, paid in zip(mine, shares, cents, strict=True):
             holdings = books.positions.setdefault((plan, participant), {})
-            apply_legs(holdings, [(holding_key(source, fund), of_leg, paid)])
+            apply_legs([holdings], [holding_key(source, fund)], [of_leg], [paid])
             check(holdings)
         books.count("trading.value", filled_cents=sum(cents), filled_units=sum(shares), fills=1)
         books.count("valuation", posted_cents=sum(cents), posted_units=sum(shares), fills=1)

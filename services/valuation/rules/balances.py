@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from services.valuation.rules.positions import Holdings
+from services.valuation.rules.positions import Holdings, fund_of
 from shared.values.rounding import half_up_div
 from shared.values.shares import Price
 
+CENTS_BEYOND = 2**63
+"""What no balance can be: shares bought at a thousandth of a cent and priced at millions; the price is wrong."""
 COMMON_SCALE = 18
 """Share decimals (at most 6) and price decimals (at most 12) together."""
 
@@ -22,15 +24,22 @@ class Rates:
             fund: price.mantissa * 10 ** (self.scale - share_decimals[fund] - price.scale)
             for fund, price in prices.items()
         }
+        self._of_holding: dict[str, int | None] = {}
+
+    def _rate(self, key: str) -> int | None:
+        rate = self._of_holding[key] = self.per_unit.get(fund_of(key))
+        return rate
 
     def balance(self, holdings: Holdings) -> int | None:
-        """Cents of all holdings; ``None`` when shares of an unpriced fund are among them."""
+        """Cents of all holdings; ``None`` when shares of an unpriced or senselessly priced fund are among them."""
         total = 0
+        rates = self._of_holding
         for key, (units, _) in holdings.items():
-            rate = self.per_unit.get(key.partition("/")[2])
+            rate = rates[key] if key in rates else self._rate(key)
             if rate is None:
                 if units:
                     return None
                 continue
             total += units * rate
-        return half_up_div(total * 100, 10**self.scale)
+        cents = half_up_div(total * 100, 10**self.scale)
+        return cents if abs(cents) < CENTS_BEYOND else None

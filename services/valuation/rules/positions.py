@@ -8,6 +8,7 @@ from shared.values.invariants import invariant
 
 Holdings = dict[str, list[int]]
 """``source/fund`` to [units of the fund's smallest share, cents of cost]."""
+NOTHING = [0, 0]
 
 
 def holding_key(source: str, fund_id: str) -> str:
@@ -15,17 +16,25 @@ def holding_key(source: str, fund_id: str) -> str:
     return f"{source}/{fund_id}"
 
 
-def apply_legs(holdings: Holdings, legs: Iterable[tuple[str, int, int]]) -> None:
-    """Add (key, units, cents) legs in place; a leg without a share keeps its cost and a position of zero."""
-    for key, units, cents in legs:
-        held = holdings.get(key)
+def fund_of(key: str) -> str:
+    """The fund of a holding."""
+    return key.partition("/")[2]
+
+
+def apply_legs(holdings: Iterable[Holdings], keys: Iterable[str], units: Iterable[int], cents: Iterable[int]) -> None:
+    """Add legs in place, each to its own participant's holdings; columns of equal length.
+
+    A leg without a share keeps its cost and a position of zero.
+    """
+    for mine, key, more_units, more_cents in zip(holdings, keys, units, cents, strict=True):
+        held = mine.get(key)
         if held is None:
-            holdings[key] = [units, cents]
+            mine[key] = [more_units, more_cents]
         else:
-            held[0] += units
-            held[1] += cents
+            held[0] += more_units
+            held[1] += more_cents
 
 
 def check(holdings: Holdings) -> None:
     """No participant holds less than nothing."""
-    invariant(all(units >= 0 for units, _ in holdings.values()), "a position is never negative")
+    invariant(min(holdings.values(), default=NOTHING)[0] >= 0, "a position is never negative")

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.cluster import store_standby as store
 from deploy.cluster.errors import StartFailed
 from deploy.cluster.postgres import USER, Postgres, binary, let_pass, unprivileged_user
 
@@ -22,13 +23,6 @@ FIRST, SECOND = "postgres", "postgres-2"
 COPY_TIMEOUT_SECONDS = 60
 STREAMING_TIMEOUT_SECONDS = 60.0
 WATCH_SECONDS = 0.05
-
-COUNT_STREAMING = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
-WAIT_FOR_STANDBY = "ALTER SYSTEM SET synchronous_standby_names = '*'"
-WAIT_FOR_NOBODY = "ALTER SYSTEM SET synchronous_standby_names = ''"
-RELOAD = "SELECT pg_reload_conf()"
-PROMOTE = "SELECT pg_promote(true, 30)"
-IS_STANDBY = "SELECT pg_is_in_recovery()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +45,7 @@ class Pair:
         """Names of the server that leads and of the other one. Raises ``StartFailed`` when none leads now."""
         for leading, following in ((FIRST, SECOND), (SECOND, FIRST)):
             try:
-                if ask(self.named(leading), IS_STANDBY) == "f":
+                if ask(self.named(leading), store.IS_STANDBY) == "f":
                     return leading, following
             except StartFailed:
                 continue
@@ -93,17 +87,17 @@ def follow(leading: Postgres, following: Postgres, settings: dict[str, str | int
 def wait_streaming(leading: Postgres) -> None:
     """Wait until a standby follows, then acknowledge no commit that it does not have."""
     deadline = time.monotonic() + STREAMING_TIMEOUT_SECONDS
-    while ask(leading, COUNT_STREAMING) == "0":
+    while ask(leading, store.COUNT_STREAMING) == "0":
         if time.monotonic() > deadline:
             raise StartFailed(f"no standby follows after {STREAMING_TIMEOUT_SECONDS:.0f} s")
         time.sleep(WATCH_SECONDS)
-    ask(leading, WAIT_FOR_STANDBY, RELOAD)
+    ask(leading, store.WAIT_FOR_STANDBY, store.RELOAD)
 
 
 def promote(server: Postgres) -> None:
     """Let a standby lead; it waits for nobody until ``wait_streaming``. Raises ``StartFailed`` when it did not."""
-    ask(server, WAIT_FOR_NOBODY, RELOAD)
-    if ask(server, PROMOTE) != "t":
+    ask(server, store.WAIT_FOR_NOBODY, store.RELOAD)
+    if ask(server, store.PROMOTE) != "t":
         raise StartFailed("the standby did not take over in time")
 
 

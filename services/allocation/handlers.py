@@ -137,18 +137,16 @@ def _decide(work: Work, answered: Answered, item: PublicRecord, bucket: int, *, 
     except elections.InvalidElection as invalid:
         _say(work, item, "rejected", item.identity.hex(), "INVALID_ELECTION", str(invalid))
         return "r"
-    unknown = sorted(
-        fund for fund in elections.funds_named(parts) if work.facts.get(FUNDS.name, fund, item.trade_date) is None
-    )
+    code, unknown = _unknown_names(work, event.plan_id, parts, item.trade_date)
     if unknown and closing:
-        _say(work, item, "rejected", item.identity.hex(), "UNKNOWN_FUND", ", ".join(unknown))
+        _say(work, item, "rejected", item.identity.hex(), code, ", ".join(unknown))
         return "r"
     if unknown:
         frozen = msgspec.msgpack.encode(item)
         answered.held.append(
             (item.lane, work.next_entry(item.lane), item.trade_date, work.at(item.lane, item.recorded_at), frozen)
         )
-        _say(work, item, "held", f"{item.identity.hex()}:held", "UNKNOWN_FUND", ", ".join(unknown))
+        _say(work, item, "held", f"{item.identity.hex()}:held", code, ", ".join(unknown))
         return "h"
     pair = (event.participant_id, event.plan_id)
     version = answered.versions[pair] = answered.versions.get(pair, 0) + 1
@@ -160,6 +158,14 @@ def _decide(work: Work, answered: Answered, item: PublicRecord, bucket: int, *, 
     )  # fmt: skip
     _say(work, item, "accepted", item.identity.hex(), None)
     return "a"
+
+
+def _unknown_names(work: Work, plan_id: str, parts: elections.Parts, day: date) -> tuple[str, list[str]]:
+    """What an election names that no fact has made known yet, with the code for it; the plan first."""
+    if work.facts.get(PLANS.name, plan_id, day) is None:
+        return "UNKNOWN_PLAN", [plan_id]
+    funds = elections.funds_named(parts)
+    return "UNKNOWN_FUND", sorted(fund for fund in funds if work.facts.get(FUNDS.name, fund, day) is None)
 
 
 async def refuse_request(work: Work, items: list[PublicRecord]) -> None:

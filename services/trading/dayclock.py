@@ -14,7 +14,9 @@ from shared.runtime.control import Control, append_markers
 from shared.runtime.logs import get_logger
 from shared.runtime.records import DAY_CUT, VALUE_CUT
 from shared.values.trading_days import (
+    CalendarUnknown,
     cutoff_at,
+    has_next_trading_day,
     is_trading_day,
     next_trading_day,
     trade_date_of_stamp,
@@ -24,6 +26,8 @@ from shared.values.trading_days import (
 log = get_logger(__name__)
 TICK_SECONDS = 0.05
 RETRY_SECONDS = 0.5
+CALENDAR_SECONDS = 60.0
+NO_NEXT_DATE = "refused: the exchange calendar ends here; load the next year before this date is closed"
 
 
 async def run_day_clock(control: Control) -> None:
@@ -38,6 +42,10 @@ async def run_day_clock(control: Control) -> None:
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
             log.warning("day_clock_waits", error=repr(trouble))
             await asyncio.sleep(RETRY_SECONDS)
+        except CalendarUnknown as unknown:
+            # No date may be guessed: nothing is closed until a release knows the year. Everything else goes on.
+            log.error("calendar_unknown", error=str(unknown), what_to_do="install a release that knows the year")
+            await asyncio.sleep(CALENDAR_SECONDS)
 
 
 async def _tick(control: Control, connection: Connection) -> None:
@@ -54,8 +62,8 @@ async def _tick(control: Control, connection: Connection) -> None:
 
 async def _obey(connection: Connection, kind: str, day: date) -> str | None:
     """Mark what a command asks for; returns its outcome, or ``None`` while it has to wait."""
-    if not is_trading_day(day):
-        return "refused: not a trading day"
+    if not is_trading_day(day) or not has_next_trading_day(day):
+        return NO_NEXT_DATE if is_trading_day(day) else "refused: not a trading day"
     last_cut = await connection.fetchval(store_days.LAST_MARK, "cut")
     if kind == "close":
         if last_cut is not None and day <= last_cut:
@@ -104,6 +112,7 @@ async def _follow_market(control: Control, connection: Connection, now: datetime
     else:
         due = next_trading_day(last_cut)
     if now >= cutoff_at(due):
+        next_trading_day(due)  # What comes after the cut needs a date; raises before anything is marked.
         await mark_cut(connection, due)
         await _append_missing(control, connection)
     elif last_cut is not None and await connection.fetchval(store_days.READY_TO_VALUE, last_cut):

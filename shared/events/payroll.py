@@ -59,6 +59,9 @@ class Contribution(Event):
     """The line's number in the payroll file, for people who look for it there."""
     ytd: Amounts | None = None
     """What payroll believes was contributed this year, this line included; compared, never booked."""
+    employer_money: Literal["true_up", "nonelective", "discretionary"] | None = None
+    """Set on money the employer gives for a whole year (`nestwork employer`): the line may then carry employer sources
+    only, also the one the engine matches into, and also for somebody who has left."""
 
 
 class Reversal(Event):

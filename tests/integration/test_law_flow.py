@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import date
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from deploy.operate.books import open_books
+from deploy.operate.employer import give
 from deploy.operate.heldlines import held_lines, resolve
 from deploy.operate.proof import prove_books
 from deploy.operate.target import OperatorError
@@ -16,7 +18,8 @@ from shared.events import topics
 from shared.events.limits import LimitsFact
 from tests.support import events
 from tests.support.payday import Payday, open_payday
-from tests.support.wire import codes
+from tests.support.waiting import eventually
+from tests.support.wire import codes, page
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -113,3 +116,56 @@ async def test_lines_of_a_year_without_limits_are_released_by_the_fact_in_their_
     second = await law.wire.receipt(held[1].ce_id, number=2)
     assert (money(second), codes(second)) == (("partially_accepted", 10_000, 5_000), ["LIMIT_402G"])
     await prove_all(law)
+
+
+async def test_a_true_up_is_given_once_funded_and_invested_like_any_line(law: Payday) -> None:
+    ann, plan = law.person(), "ANNUAL"
+    terms = {"match": {"tiers": [["3", "100"], ["2", "50"]], "period": "annual"}}
+    await law.wire.send(events.plan_fact(plan, **terms), events.census(ann, plan))
+    lines = [
+        events.line(ann, {"pre_tax": cents}, payroll=f"a5-{month}", plan=plan, compensation_cents=500_000,
+                    pay_date=f"2026-{month:02}-15")
+        for month, cents in enumerate([50_000] * 6 + [0] * 5, start=1)
+    ]  # fmt: skip
+    await law.wire.send(*lines)
+    assert money(await law.wire.receipt(lines[-1].ce_id))[0] == "accepted"
+    asked = {"kind": "true_up", "plan_id": plan, "year": 2026}
+    looked = await give(law.wire.config, asked, "a5-true-up", date(2026, 12, 31), dry_run=True)
+    # Eleven pays of 5,000.00 and 3,000.00 deferred: 3 % is 1,650.00, half of the next 2 % 550.00; 6 x 200.00 are paid.
+    assert (looked.shares, looked.drift_cents, looked.sent) == ({ann: 100_000}, 0, False)
+    given = await give(law.wire.config, asked, "a5-true-up", date(2026, 12, 31))
+    receipt = await law.wire.receipt(f"a5-true-up:{ann}")
+    assert (money(receipt), receipt["credited"]) == (("accepted", 100_000, 0), [{"source": "match", "cents": 100_000}])
+    assert (await give(law.wire.config, asked, "again", date(2026, 12, 31))).shares == {}
+    await law.wire.send(events.funding("a5-true-up", given.cents, plan_id=plan))
+    await prove_all(law)
+    _, answer = await page(f"{law.cluster.web_url('valuation')}/v1/participants/{ann}/balance")
+    assert answer["balance_cents"] == 100_000
+    with pytest.raises(OperatorError, match="no annual match"):
+        await give(law.wire.config, asked | {"plan_id": events.PLAN}, "none", date(2026, 12, 31), dry_run=True)
+
+
+async def test_discretionary_money_is_divided_over_a_plan_to_the_cent(law: Payday) -> None:
+    people, plan = [law.person() for _ in range(3)], "SHARING"
+    await law.wire.send(
+        events.plan_fact(plan, sources=["pre_tax", "profit_sharing", "qnec"]),
+        *(events.census(person, plan) for person in people),
+        *(events.line(person, payroll="pay", plan=plan, compensation_cents=423_077) for person in people),
+    )
+    asked = {"kind": "discretionary", "plan_id": plan, "year": 2026, "cents": 100_000, "source": "profit_sharing"}
+    await eventually(lambda: _has_pay(law, plan, 3))
+    shared = await give(law.wire.config, asked | {"method": "per_capita"}, "sharing", date(2026, 12, 31))
+    assert [cents for _, cents in sorted(shared.shares.items())] == [33_334, 33_333, 33_333]
+    three = {"kind": "nonelective", "plan_id": plan, "year": 2026, "percent": "3", "source": "qnec"}
+    assert (await give(law.wire.config, three, "three", date(2026, 12, 31))).cents == 3 * 12_692
+    for person in people:
+        assert money(await law.wire.receipt(f"three:{person}")) == ("accepted", 12_692, 0)
+    await law.wire.send(
+        events.funding("sharing", 100_000, plan_id=plan), events.funding("three", 3 * 12_692, plan_id=plan)
+    )
+    await prove_all(law)
+
+
+async def _has_pay(law: Payday, plan: str, people: int) -> bool:
+    rows = await law.wire.query("contribution", "SELECT 1 FROM year_to_date WHERE plan_id = $1", plan)
+    return len(rows) == people

@@ -12,6 +12,7 @@ from shared.events.sources import SOURCES
 
 AMOUNTS_MAX = 64
 ID_CHARACTERS_MAX = 128
+EMPLOYER_MONEY = ("true_up", "nonelective", "discretionary")
 CENTS_MAX = 10**13
 """A hundred billion dollars on one line is a unit mistake, not a deferral."""
 
@@ -33,6 +34,8 @@ class Line(msgspec.Struct, gc=False):
     compensation: int
     amounts: list[tuple[str, int]]
     misspelt: list[str]
+    employer_money: str | None = None
+    """Set on what the employer gives for a whole year: `true_up`, `nonelective`, `discretionary`."""
 
 
 class Broken(Exception):
@@ -61,7 +64,10 @@ def read_line(body: dict[str, Any]) -> Line:
     if len({source for source, _ in amounts}) != len(amounts) and all(cents >= 0 for _, cents in amounts):
         amounts = _merged(amounts)
     misspelt = [] if body.keys() <= _KNOWN_FIELDS else _misspelt(body)
-    return Line(plan, participant, payroll, _pay_date(body.get("pay_date")), compensation, amounts, misspelt)  # type: ignore[arg-type]
+    given = body.get("employer_money")
+    if given is not None and given not in EMPLOYER_MONEY:
+        raise Broken(f"employer_money must be one of {', '.join(EMPLOYER_MONEY)}")
+    return Line(plan, participant, payroll, _pay_date(body.get("pay_date")), compensation, amounts, misspelt, given)  # type: ignore[arg-type]
 
 
 def _is_id(text: str) -> bool:
@@ -110,8 +116,11 @@ def _pay_date(text: Any) -> date:
 
 
 _KNOWN_FIELDS = frozenset(
-    {"plan_id", "participant_id", "payroll_id", "pay_date", "compensation_cents", "hours", "amounts", "ytd", "line_no"}
-)
+    {
+        "plan_id", "participant_id", "payroll_id", "pay_date", "compensation_cents", "hours", "amounts", "ytd",
+        "line_no", "employer_money",
+    }
+)  # fmt: skip
 
 
 def _misspelt(body: dict[str, Any]) -> list[str]:

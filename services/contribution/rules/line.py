@@ -134,10 +134,14 @@ def hold_line(code: str, year_to_date: YearToDate) -> LineDecision:
 def _admit(line: Line, plan: PlanRules, participant: Participant) -> tuple[dict[str, int], tuple[Cut, ...]]:
     """Part a line into what may come in, by source, and what sources, plan or employment refuse."""
     refused = refusal(plan.eligibility, plan.post_severance_days, participant, line.pay_date)
+    admitted = plan.admitted
+    if line.employer_money is not None:
+        admitted = plan.sources & EMPLOYER
+        refused = None if refused == TERMINATED else refused  # It is for the year's work, whoever left since.
     kept: dict[str, int] = {}
     cuts: list[Cut] = []
     for source, cents in line.amounts:
-        if source not in plan.admitted:
+        if source not in admitted:
             code = SOURCE_NOT_IN_PLAN if source in SOURCES else UNKNOWN_SOURCE
         elif refused is not None and source in _REFUSED_SOURCES[refused]:
             code = refused
@@ -165,7 +169,7 @@ def _within_402g_with_match(case: _Case, kept: dict[str, int]) -> tuple[_Money, 
     for source, cents in kept.items():
         (employer if source in EMPLOYER else other)[source] = cents
     match = 0
-    if case.plan.match is not None:
+    if case.plan.match is not None and case.line.employer_money is None:
         match = match_on(case.plan.match, deferrals.cents, case.counted)
         employer[case.plan.match.source] = match
     return _Money(deferrals, after_tax, employer, other, match), deferrals.cuts
@@ -181,7 +185,7 @@ def _within_415(case: _Case, money: _Money, cuts: tuple[Cut, ...]) -> LineDecisi
     if before.additions_cents + asked <= case.limits.annual_additions_cents:
         return _recorded(case, money, _Remarks(cuts, notes))
     fitted = fit_additions(deferrals, money.after_tax, money.employer, case.plan, case.participant, case.limits, before)
-    made = "" if case.plan.match is None else case.plan.match.source
+    made = "" if case.plan.match is None or case.line.employer_money is not None else case.plan.match.source
     # Nobody sent the engine's own match: cutting it refuses nothing of the request, so it is a note.
     cuts += tuple(cut for cut in fitted.cuts if cut.source != made)
     notes += tuple(cut for cut in fitted.cuts if cut.source == made)

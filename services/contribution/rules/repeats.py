@@ -21,6 +21,8 @@ def line_mark(line: Line, identity: bytes) -> bytes:
     The order of the amounts says nothing. `identity`: the request's, so that a reversed line can be taken out again.
     """
     said = f"{line.payroll_id}\n{line.pay_date.toordinal()}\n{line.compensation}\n{sorted(line.amounts)}"
+    if line.employer_money is not None:
+        said += f"\n{line.employer_money}"
     return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=WORDS_BYTES).digest() + identity[:WORDS_BYTES]
 
 

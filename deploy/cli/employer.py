@@ -1,0 +1,124 @@
+"""`nestwork employer`: the employer's money of a whole year, worked out by the rules and sent as payroll lines."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+import typer
+
+from deploy.cli.day import FolderOption
+from deploy.cli.output import JsonOption, fail, out, print_document
+
+employer_app = typer.Typer(no_args_is_help=True, help="True-ups, nonelective and discretionary employer money.")
+
+PlanArgument = Annotated[str, typer.Argument(metavar="PLAN")]
+YearArgument = Annotated[int, typer.Argument(min=1987, max=2200, help="The calendar year the money is for.")]
+PayrollOption = Annotated[
+    str, typer.Option("--payroll", help="The run the lines belong to; sent twice it gives nothing twice.")
+]
+PayDateOption = Annotated[
+    datetime | None, typer.Option("--pay-date", formats=["%Y-%m-%d"], help="Default: 31 December of the year.")
+]
+SourceOption = Annotated[str, typer.Option("--source", help="The plan's source that is credited.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what everybody would get.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group."""
+    app.add_typer(employer_app, name="employer")
+
+
+@employer_app.callback()
+def employer() -> None:
+    """Quiet logs: the answer is the output."""
+    from shared.runtime.logs import configure_logs
+
+    configure_logs("employer", "ERROR")
+
+
+@employer_app.command("true-up")
+def true_up(
+    plan: PlanArgument,
+    year: YearArgument,
+    payroll: PayrollOption,
+    pay_date: PayDateOption = None,
+    dry_run: DryRunOption = False,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pay what an annual match formula gives above what was matched pay by pay."""
+    asked = {"kind": "true_up", "plan_id": plan, "year": year}
+    _give(asked, payroll, pay_date, dry_run=dry_run, folder=folder, as_json=as_json)
+
+
+@employer_app.command("nonelective")
+def nonelective(
+    plan: PlanArgument,
+    year: YearArgument,
+    payroll: PayrollOption,
+    percent: Annotated[
+        str, typer.Option("--percent", help="Percent of the year's pay so far, up to 401(a)(17).")
+    ] = "3",
+    source: SourceOption = "qnec",
+    pay_date: PayDateOption = None,
+    dry_run: DryRunOption = False,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give everybody a share of this year's pay, less what the source has had this year."""
+    asked = {"kind": "nonelective", "plan_id": plan, "year": year, "percent": percent, "source": source}
+    _give(asked, payroll, pay_date, dry_run=dry_run, folder=folder, as_json=as_json)
+
+
+@employer_app.command("profit-sharing")
+def profit_sharing(
+    plan: PlanArgument,
+    year: YearArgument,
+    payroll: PayrollOption,
+    amount: Annotated[str, typer.Option("--amount", help="Dollars to divide, such as 9000.00.")],
+    method: Annotated[
+        Literal["pro_rata", "per_capita"], typer.Option("--method", help="By counted pay, or by heads.")
+    ] = "pro_rata",
+    source: SourceOption = "profit_sharing",
+    pay_date: PayDateOption = None,
+    dry_run: DryRunOption = False,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Divide an amount over everybody with pay in the year, to the cent."""
+    from shared.values.money import cents_of
+
+    try:
+        cents = cents_of(amount)
+    except ValueError as problem:
+        fail(str(problem), as_json=as_json)
+    asked = {
+        "kind": "discretionary", "plan_id": plan, "year": year, "cents": cents, "method": method, "source": source,
+    }  # fmt: skip
+    _give(asked, payroll, pay_date, dry_run=dry_run, folder=folder, as_json=as_json)
+
+
+def _give(
+    asked: dict[str, Any], payroll: str, pay_date: datetime | None, *, dry_run: bool, folder: Any, as_json: bool
+) -> None:
+    from deploy.operate.employer import give
+    from deploy.operate.target import TROUBLE, find_cluster
+
+    paid_on = date(asked["year"], 12, 31) if pay_date is None else pay_date.date()
+    try:
+        if paid_on.year != asked["year"]:
+            raise ValueError(f"the pay date {paid_on} lies outside {asked['year']}, whose limits the money uses")
+        money = asyncio.run(give(find_cluster(folder), asked, payroll, paid_on, dry_run=dry_run))
+    except (*TROUBLE, ValueError) as problem:
+        fail(str(problem), as_json=as_json)
+    if as_json:
+        print_document({"ok": True, **money.as_json()})
+        return
+    for participant, cents in sorted(money.shares.items()):
+        out.print(f"{participant:<24}{cents:>14}", markup=False)
+    verb = "sent" if money.sent else "not sent"
+    out.print(f"{money.cents} cents to {len(money.shares)} participants as {money.source}, {verb}", markup=False)
+    if money.drift_cents:
+        out.print(f"{-money.drift_cents} cents were paid above the annual formula by rounding; they stay", markup=False)

@@ -626,6 +626,8 @@ ALTER TABLE ONLY public.upstream_totals
 
 CREATE UNIQUE INDEX dead_letters_by_record ON public.dead_letters USING btree (topic, partition, record_offset);
 
+CREATE INDEX dead_letters_waiting ON public.dead_letters USING btree (code) INCLUDE (cents, recorded_at) WHERE (replayed_at IS NULL);
+
 CREATE INDEX facts_by_version ON public.facts USING btree (topic, version);
 
 CREATE INDEX journal_reversals ON ONLY public.journal USING btree (reverses, lane) WHERE (reverses IS NOT NULL);
@@ -633,6 +635,8 @@ CREATE INDEX journal_reversals ON ONLY public.journal USING btree (reverses, lan
 CREATE INDEX journal_before_reverses_lane_idx ON public.journal_before USING btree (reverses, lane) WHERE (reverses IS NOT NULL);
 
 CREATE INDEX journal_later_reverses_lane_idx ON public.journal_later USING btree (reverses, lane) WHERE (reverses IS NOT NULL);
+
+CREATE INDEX parked_waiting ON public.parked USING btree (code) INCLUDE (cents, recorded_at) WHERE (freed_for IS NULL);
 
 CREATE INDEX tasks_by_lane ON public.tasks USING btree (lane, task);
 

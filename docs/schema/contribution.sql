@@ -178,12 +178,16 @@ CREATE TABLE public.held_lines (
     item bytea NOT NULL,
     resolution text,
     resolved_for date,
+    kind text DEFAULT 'line'::text NOT NULL,
+    CONSTRAINT held_lines_kind_check CHECK ((kind = ANY (ARRAY['line'::text, 'reversal'::text]))),
     CONSTRAINT held_lines_resolution_check CHECK ((resolution = ANY (ARRAY['book'::text, 'withdraw'::text]))),
     CONSTRAINT held_lines_resolved_whole CHECK (((resolution IS NULL) = (resolved_for IS NULL)))
 );
 ALTER TABLE ONLY public.held_lines ALTER COLUMN item SET STATISTICS 0;
 
 COMMENT ON COLUMN public.held_lines.resolution IS 'What an operator said about a held repeat, and the date he said it for.';
+
+COMMENT ON COLUMN public.held_lines.kind IS 'A reversal waits behind the held line it names, or behind one of the same person and year.';
 
 CREATE TABLE public.identities (
     bucket smallint NOT NULL,
@@ -349,7 +353,7 @@ ALTER TABLE ONLY public.journal ALTER COLUMN accounts SET STATISTICS 0;
 ALTER TABLE ONLY public.journal ALTER COLUMN amounts SET STATISTICS 0;
 ALTER TABLE ONLY public.journal ALTER COLUMN detail SET STATISTICS 0;
 
-COMMENT ON TABLE public.journal IS 'kind line: one payroll line, its decision and its postings. Other kinds: release, funding, funding_used.';
+COMMENT ON TABLE public.journal IS 'kind line: one payroll line, its decision and its postings. reversal: what is taken back of one. Other kinds: release, funding, funding_used.';
 
 COMMENT ON COLUMN public.journal.limit_uses IS 'The limit ledger of the line: [[limit, room before, room after, cents], ...] as JSON.';
 
@@ -526,6 +530,38 @@ ALTER TABLE ONLY public.participants ALTER COLUMN body SET STATISTICS 0;
 COMMENT ON TABLE public.participants IS 'Census facts with their history: the first governs its date, a change the dates after.';
 
 COMMENT ON COLUMN public.participants.person IS 'What the rules see: the facts with the employment history so far, as JSON.';
+
+CREATE TABLE public.reversals (
+    lane integer NOT NULL,
+    entry bigint NOT NULL,
+    trade_date date NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    bucket smallint NOT NULL,
+    plan_id text NOT NULL,
+    payroll_id text NOT NULL,
+    participant_id text NOT NULL,
+    identity uuid NOT NULL,
+    line uuid NOT NULL,
+    line_date date NOT NULL,
+    line_entry bigint NOT NULL,
+    sources text[] NOT NULL,
+    cents bigint[] NOT NULL,
+    left_of_line text NOT NULL,
+    went text,
+    trace text,
+    CONSTRAINT reversals_cents_check CHECK ((0 < ALL (cents))),
+    CONSTRAINT reversals_check CHECK ((cardinality(sources) = cardinality(cents))),
+    CONSTRAINT reversals_went_check CHECK ((went = ANY (ARRAY['released_less'::text, 'taken_back'::text])))
+)
+WITH (fillfactor='80');
+
+COMMENT ON TABLE public.reversals IS 'What was taken back of a line, by source, with the engine''s match that followed. Unit: cents.';
+
+COMMENT ON COLUMN public.reversals.payroll_id IS 'The run of the line, not that of the reversal.';
+
+COMMENT ON COLUMN public.reversals.left_of_line IS 'What the books still have of the line after this reversal, as JSON.';
+
+COMMENT ON COLUMN public.reversals.went IS 'Decided when the lane reads the date: the run was still to be released, or its shares are sold.';
 
 CREATE TABLE public.run_controls (
     payroll_id text NOT NULL,
@@ -756,6 +792,9 @@ ALTER TABLE ONLY public.parked
 ALTER TABLE ONLY public.participants
     ADD CONSTRAINT participants_pkey PRIMARY KEY (participant_id, plan_id, version);
 
+ALTER TABLE ONLY public.reversals
+    ADD CONSTRAINT reversals_pkey PRIMARY KEY (lane, entry);
+
 ALTER TABLE ONLY public.run_controls
     ADD CONSTRAINT run_controls_pkey PRIMARY KEY (payroll_id, kind, version);
 
@@ -782,6 +821,8 @@ ALTER TABLE ONLY public.year_to_date
 
 CREATE UNIQUE INDEX dead_letters_by_record ON public.dead_letters USING btree (topic, partition, record_offset);
 
+CREATE INDEX dead_letters_waiting ON public.dead_letters USING btree (code) INCLUDE (cents, recorded_at) WHERE (replayed_at IS NULL);
+
 CREATE INDEX facts_by_version ON public.facts USING btree (topic, version);
 
 CREATE INDEX freed_lines_freed_for ON public.freed_lines USING btree (freed_for);
@@ -789,6 +830,14 @@ CREATE INDEX freed_lines_freed_for ON public.freed_lines USING btree (freed_for)
 CREATE INDEX freed_lines_held_for ON public.freed_lines USING btree (held_for);
 
 CREATE UNIQUE INDEX fundings_by_reference ON public.fundings USING btree (payroll_id, COALESCE(plan_id, ''::text), reference, ((cents < 0)));
+
+CREATE INDEX parked_waiting ON public.parked USING btree (code) INCLUDE (cents, recorded_at) WHERE (freed_for IS NULL);
+
+CREATE INDEX reversals_by_date ON public.reversals USING btree (trade_date, lane);
+
+CREATE INDEX reversals_by_line ON public.reversals USING btree (line, entry);
+
+CREATE INDEX reversals_released_less ON public.reversals USING btree (line_date, lane, line_entry) WHERE (went = 'released_less'::text);
 
 CREATE INDEX run_parts_released ON public.run_parts USING btree (released_for, lane);
 

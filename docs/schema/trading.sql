@@ -822,6 +822,8 @@ CREATE INDEX confirmations_to_judge ON public.confirmations USING btree (order_i
 
 CREATE UNIQUE INDEX dead_letters_by_record ON public.dead_letters USING btree (topic, partition, record_offset);
 
+CREATE INDEX dead_letters_waiting ON public.dead_letters USING btree (code) INCLUDE (cents, recorded_at) WHERE (replayed_at IS NULL);
+
 CREATE INDEX facts_by_version ON public.facts USING btree (topic, version);
 
 CREATE INDEX journal_plan_cash ON ONLY public.journal USING btree (lane, plan_id) WHERE (kind = ANY (ARRAY['plan_cash'::text, 'plan_cash_reversed'::text]));
@@ -845,6 +847,10 @@ CREATE INDEX order_legs_by_order ON public.order_legs USING btree (order_id, lan
 CREATE INDEX orders_by_date ON public.orders USING btree (trade_date, lane);
 
 CREATE INDEX orders_rejected ON public.orders USING btree (status) WHERE ((status = 'rejected'::text) AND (carried_to IS NULL));
+
+CREATE INDEX orders_unsettled ON public.orders USING btree (status) WHERE (status = ANY (ARRAY['open'::text, 'pending'::text, 'broken'::text]));
+
+CREATE INDEX parked_waiting ON public.parked USING btree (code) INCLUDE (cents, recorded_at) WHERE (freed_for IS NULL);
 
 CREATE INDEX reversal_legs_by_date ON public.reversal_legs USING btree (trade_date, lane);
 

@@ -762,6 +762,8 @@ ALTER TABLE ONLY public.upstream_totals
 
 CREATE UNIQUE INDEX dead_letters_by_record ON public.dead_letters USING btree (topic, partition, record_offset);
 
+CREATE INDEX dead_letters_waiting ON public.dead_letters USING btree (code) INCLUDE (cents, recorded_at) WHERE (replayed_at IS NULL);
+
 CREATE INDEX facts_by_version ON public.facts USING btree (topic, version);
 
 CREATE INDEX journal_by_plan ON ONLY public.journal USING btree (plan_id, fund_id, lane);
@@ -769,6 +771,8 @@ CREATE INDEX journal_by_plan ON ONLY public.journal USING btree (plan_id, fund_i
 CREATE INDEX journal_before_plan_id_fund_id_lane_idx ON public.journal_before USING btree (plan_id, fund_id, lane);
 
 CREATE INDEX journal_later_plan_id_fund_id_lane_idx ON public.journal_later USING btree (plan_id, fund_id, lane);
+
+CREATE INDEX parked_waiting ON public.parked USING btree (code) INCLUDE (cents, recorded_at) WHERE (freed_for IS NULL);
 
 CREATE INDEX tasks_by_lane ON public.tasks USING btree (lane, task);
 

@@ -27,7 +27,7 @@ def statements(package: str) -> Iterator[tuple[str, str]]:
     for found in pkgutil.walk_packages(folder, f"{package}."):
         if found.name.endswith("__main__"):
             continue
-        if not (".store" in found.name or "daymarks" in found.name or package == "shared.runtime"):
+        if not (".store" in found.name or ".metrics" in found.name or package == "shared.runtime"):
             continue
         for name, value in vars(importlib.import_module(found.name)).items():
             if name.isupper() and isinstance(value, str) and STATEMENT.match(value):

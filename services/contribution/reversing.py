@@ -137,6 +137,7 @@ async def accept_reversals(work: Work, items: list[ReversalRequest]) -> None:
     known = await _load(work, items)
     batch = await _batch(work, known, items[0].trade_date)
     rows: list[tuple[Any, ...]] = []
+    later: list[tuple[Any, ...]] = []
     for item in items:
         if work.guards.identity.known(known.identities, item.identity):
             answer_known(work, item, known.identities[item.identity])
@@ -145,16 +146,26 @@ async def accept_reversals(work: Work, items: list[ReversalRequest]) -> None:
         if waits is not None:
             await _hold(work, batch, item, waits)
         else:
-            _record_reversal(work, batch, rows, item, known.lines.get(item.line_identity))
+            work.count(item.lane, item.topic, item.trade_date, "decided")
+            day = _record_reversal(work, batch, rows, item, known.lines.get(item.line_identity))
+            later += _freed_later(item, batch.identities[-1][4], item.trade_date, day)
         known.identities[item.identity] = remember(batch.identities[-1])
     await store.copy(work.connection, "identities", store.IDENTITY_COLUMNS, batch.identities)
-    await _save(work, batch, rows)
+    await _save(work, batch, rows, later)
 
 
-async def _save(work: Work, batch: Batch, rows: list[tuple[Any, ...]]) -> None:
+async def _save(work: Work, batch: Batch, rows: list[tuple[Any, ...]], later: list[tuple[Any, ...]]) -> None:
     await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, batch.journal)
     await store.copy(work.connection, "reversals", store_reversals.REVERSAL_COLUMNS, rows)
+    await store.copy(work.connection, "freed_lines", store.FREED_COLUMNS, later)
     await store.save_years(work.connection, batch.changed, batch.marks)
+
+
+def _freed_later(item: ReversalRequest, entry: int, received_for: date, day: date) -> list[tuple[Any, ...]]:
+    """What the proof must know of a reversal that was booked on a later date than it was received for."""
+    body = item.body
+    row = (item.lane, entry, UUID(item.identity), body["plan_id"], body["payroll_id"], 0, received_for, day)
+    return [row] if day > received_for else []
 
 
 def _waits_behind(work: Work, known: _Known, item: ReversalRequest) -> store.YearKey | None:
@@ -199,9 +210,13 @@ def _decide(work: Work, batch: Batch, item: ReversalRequest, line: _Line | None)
 
 def _record_reversal(
     work: Work, batch: Batch, rows: list[tuple[Any, ...]], item: ReversalRequest, line: _Line | None
-) -> None:
-    """One journal row against the line's, linked to it; what is left of the line; the year moves back."""
+) -> date:
+    """One journal row against the line's, linked to it; what is left of the line; the year moves back.
+
+    Returns the date it is booked on: never one before its line's, which may have come by another partition.
+    """
     decision = _decide(work, batch, item, line)
+    day = item.trade_date if line is None else max(item.trade_date, line.row["trade_date"])
     lane, number, bucket = item.lane, work.next_entry(item.lane), bucket_of(item.key)
     recorded_at, identity = work.at(lane, item.recorded_at), UUID(item.identity)
     sources, cents = [source for source, _ in decision.debited], [cents for _, cents in decision.debited]
@@ -210,7 +225,7 @@ def _record_reversal(
     payroll = item.body["payroll_id"] if line is None else line.row["payroll_id"]
     batch.journal.append(
         (
-            item.trade_date, lane, number, recorded_at, "reversal", bucket, item.body["plan_id"], item.key, identity,
+            day, lane, number, recorded_at, "reversal", bucket, item.body["plan_id"], item.key, identity,
             RULE_SET, item.trace, reverses, [*sources, "receivable"], [*(-one for one in cents), sum(cents)],
             _json({name: value for name, value in said.items() if value}).decode(), payroll,
             None if line is None else line.row["pay_date"], None,
@@ -220,20 +235,20 @@ def _record_reversal(
     )  # fmt: skip
     letter = receipts.LETTER[decision.status].encode()
     batch.identities.append(
-        (bucket, identity, UUID(item.body_hash), item.trade_date, number, letter, decision.accepted_cents,
+        (bucket, identity, UUID(item.body_hash), day, number, letter, decision.accepted_cents,
          decision.rejected_cents)
     )  # fmt: skip
     if line is not None and decision.record is not None and decision.debited:
         _move(batch, item, line, decision)
         rows.append(
             (
-                lane, number, item.trade_date, recorded_at, bucket, item.body["plan_id"], line.row["payroll_id"],
+                lane, number, day, recorded_at, bucket, item.body["plan_id"], line.row["payroll_id"],
                 item.key, identity, line.row["cause"], line.row["trade_date"], line.row["entry"], sources, cents,
                 _json(decision.record).decode(), item.trace,
             )
         )  # fmt: skip
-    work.count(lane, item.topic, item.trade_date, "decided")
     receipts.say_reversed(work, item, decision)
+    return day
 
 
 def _move(batch: Batch, item: ReversalRequest, line: _Line, decision: ReversalDecision) -> None:
@@ -261,13 +276,11 @@ async def free_reversals(work: Work, day: date, held: list[HeldReversal]) -> lis
             continue
         item.trade_date = day
         work.count(item.lane, item.topic, day, "held", -1)
-        _record_reversal(work, batch, rows, item, known.lines.get(item.line_identity))
+        work.count(item.lane, item.topic, day, "decided")
+        booked = _record_reversal(work, batch, rows, item, known.lines.get(item.line_identity))
+        later += _freed_later(item, entry, held_for, booked)
         done.append(entry)
-        if day > held_for:
-            body = item.body
-            later.append((item.lane, entry, UUID(item.identity), body["plan_id"], body["payroll_id"], 0, held_for, day))
-    await _save(work, batch, rows)
-    await store.copy(work.connection, "freed_lines", store.FREED_COLUMNS, later)
+    await _save(work, batch, rows, later)
     for row in batch.identities:
         await work.connection.execute(
             store.DECIDE_HELD_IDENTITY, row[0], row[1], row[5], row[6], row[7], row[3], row[4]

@@ -22,7 +22,8 @@ SELECT DISTINCT ON (line) line, left_of_line FROM reversals WHERE line = ANY($1:
 HELD_YEARS = "SELECT entry, plan_id, year FROM held_lines WHERE lane = $1 AND entry = ANY($2::bigint[])"
 
 # At the close of a date every release up to the date before is final: only then is it known what a reversal meets.
-NAME_GENESIS_LINES = "UPDATE reversals SET line_date = $1 WHERE lane = $2 AND line_date = '0001-01-01'"
+NAME_GENESIS_LINES = """
+UPDATE reversals SET line_date = $1 WHERE trade_date >= $1 AND lane = $2 AND line_date = '0001-01-01'"""
 SETTLE = """
 UPDATE reversals AS r SET went = CASE WHEN part.released_for IS NULL THEN 'released_less' ELSE 'taken_back' END
 FROM run_parts AS part

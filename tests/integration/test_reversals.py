@@ -11,8 +11,8 @@ import pytest_asyncio
 
 from deploy.cluster import Cluster
 from deploy.operate.proof import prove, prove_books
-from shared.runtime.settings import Settings
 from deploy.operate.target import of_folder
+from shared.runtime.settings import Settings
 from tests.integration.test_operate import broken, open_for_tampering
 from tests.support.operated import operated_cluster
 from tests.support.wire import page

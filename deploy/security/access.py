@@ -23,7 +23,9 @@ CUTTER = "trading"
 CUSTODIAN = "custodian"
 OPERATOR = "operators"
 WATCHER = "watcher"
-"""Reports lag from outside: sees offsets and groups, never a record."""
+"""Reports lag from outside: how many records wait in a service's inputs, and since when the first of them does."""
+SCALER = "scaler"
+"""Starts workers by lag (KEDA): sees offsets of groups and topics, never a record."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,7 +45,7 @@ def user_name(party: str) -> str:
 
 def parties() -> list[str]:
     """Everybody who needs a user: services first, then all that the catalogue names, by name."""
-    named = {party for topic in ALL_TOPICS for party in (*topic.writers, *topic.readers)} | {OPERATOR, WATCHER}
+    named = {party for topic in ALL_TOPICS for party in (*topic.writers, *topic.readers)} | {OPERATOR, SCALER, WATCHER}
     return [*SERVICES, *sorted(named - {*SERVICES, "operator"})]
 
 
@@ -63,11 +65,13 @@ def _topic_grants(party: str) -> Iterator[Grant]:
             yield Grant("topic", topic.name, "literal", ("Read",))
         if _writes(party, topic):
             yield Grant("topic", topic.name, "literal", ("Write",))
-        if party == WATCHER:
+        if party in (SCALER, WATCHER):
             yield Grant("topic", topic.name, "literal", ("Describe",))
 
 
 def _reads(party: str, topic: Topic) -> bool:
+    if party == WATCHER:
+        return any(reader in SERVICES for reader in topic.readers)
     return party in topic.readers or party == OPERATOR  # An operator proves and explains from all logs.
 
 
@@ -84,8 +88,8 @@ def _writes(party: str, topic: Topic) -> bool:
 def _group_grants(party: str) -> Iterable[Grant]:
     if party in SERVICES:  # The money plane's membership, and Faust's group of the control plane.
         return [Grant("group", f"nestwork-{party}{suffix}", "literal", ("Read",)) for suffix in ("", "-control")]
-    if party == WATCHER:
-        return [Grant("group", "nestwork-", "prefix", ("Describe",))]
+    if party == SCALER:
+        return [Grant("group", f"nestwork-{service}", "literal", ("Describe",)) for service in SERVICES]
     if any(_reads(party, topic) for topic in ALL_TOPICS):
         return [Grant("group", f"{user_name(party)}.", "prefix", ("Read",))]
     return []
@@ -100,6 +104,7 @@ def denied_topics(party: str, operation: Operation) -> list[str]:
 __all__ = [
     "CUSTODIAN",
     "OPERATOR",
+    "SCALER",
     "SERVICES",
     "WATCHER",
     "Grant",

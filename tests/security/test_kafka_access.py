@@ -59,7 +59,7 @@ async def readable(config: Settings, topics: list[Topic]) -> set[str]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("service", [*SERVICES, "custodian", "payroll integrations", "watcher"])
+@pytest.mark.parametrize("service", [*SERVICES, "custodian", "payroll integrations", "scaler", "watcher"])
 async def test_a_user_writes_what_the_contract_lets_him_write_and_nothing_else(secured: Secured, service: str) -> None:
     config = secured.config(service, "nestwork_reader")
     denied = set(denied_topics(service, "Write"))
@@ -69,7 +69,7 @@ async def test_a_user_writes_what_the_contract_lets_him_write_and_nothing_else(s
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("service", [*SERVICES, "custodian", "payroll integrations", "watcher"])
+@pytest.mark.parametrize("service", [*SERVICES, "custodian", "payroll integrations", "scaler", "watcher"])
 async def test_a_user_reads_what_the_contract_lets_him_read_and_nothing_else(secured: Secured, service: str) -> None:
     readings = await readable(secured.config(service, "nestwork_reader"), list(ALL_TOPICS))
     assert readings == {topic.name for topic in ALL_TOPICS} - set(denied_topics(service, "Read"))

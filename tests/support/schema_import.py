@@ -23,7 +23,7 @@ COMMENT = re.compile(r"/\*\*.*?\*/", re.DOTALL)
 CLOUD_NATIVE_PG = "IComGithubCloudnativePgCloudnativePgApiV1"
 MACHINERY = "IComGithubCloudnativePgMachineryPkgApi"
 KINDS = ("Cluster", "Database", "ScheduledBackup")
-CORE = "_definitions.json#/definitions/io.k8s."
+CORE = "/api/_definitions.json#/$defs/io.k8s."
 
 
 def strict(schema: Any) -> Any:

@@ -111,20 +111,21 @@ class Waiting:
 
     def expect(self, batch: Batch, lines: Sequence[Prepared]) -> list[Prepared]:
         """Wait for the answers to these lines; returns those that have none yet."""
-        unanswered = []
         for line in lines:
             entry = self._entries.get(line.ce_id)
             if entry is None:
                 entry = self._entries[line.ce_id] = _Entry()
             entry.lines.append((batch, line.row, line.participant_id))
-            early = self._early.get(line.ce_id)
-            while early and not self.take(early[0]):
-                early.pop(0)
-            if early:
-                early.pop(0)
-            else:
-                unanswered.append(line)
-        return unanswered
+        if not self._early:
+            return list(lines)
+        for line in lines:
+            for receipt in self._early.pop(line.ce_id, ()):
+                self.take(receipt)
+        return [line for line in lines if self._awaits(batch, line)]
+
+    def _awaits(self, batch: Batch, line: Prepared) -> bool:
+        entry = self._entries.get(line.ce_id)
+        return entry is not None and any(one[0] is batch and one[1] == line.row for one in entry.lines)
 
     def take(self, receipt: Receipt) -> bool:
         """Give a receipt to the line it answers; false when none waits for it."""

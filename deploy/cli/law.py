@@ -85,3 +85,30 @@ def resolve(
         print_document({"ok": True, "action": action.value, **done.as_json()})
     else:
         out.print(f"{done.ce_id}: {action.value}, {done.cents} cents of {done.participant_id}", markup=False)
+
+
+@law_app.command("would-differ")
+def would_differ(
+    plan: Annotated[str | None, typer.Option("--plan", help="Only this plan.")] = None,
+    participant: Annotated[str | None, typer.Option("--participant", help="Only this participant.")] = None,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List decided lines that a corrected birth, hire or wage fact would change, with cents. Nothing is touched."""
+    from deploy.operate.asking import ask
+    from deploy.operate.target import TROUBLE, find_cluster
+
+    question = {"plan_id": plan, "participant_id": participant}
+    try:
+        said = asyncio.run(ask(find_cluster(folder), "services.contribution.differing", question))
+    except TROUBLE as problem:
+        fail(str(problem), as_json=as_json)
+    if as_json:
+        print_document({"ok": True, **said})
+        return
+    for line in said["lines"]:
+        cents = ", ".join(f"{one['source']} {one['cents']:+}" for one in line["differences"]) or "no cents"
+        codes = f"{'/'.join(line['codes_then']) or 'no code'} -> {'/'.join(line['codes_now']) or 'no code'}"
+        who = f"{line['plan_id']} {line['participant_id']} {line['payroll_id']} {line['pay_date']}"
+        out.print(f"{who}: {cents} cents ({codes})", markup=False)
+    out.print(f"{len(said['lines'])} lines of {said['corrected_participants']} corrected participants", markup=False)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import orjson
 
+from deploy.operate.asking import ask
 from deploy.operate.partitions import places_of
-from deploy.operate.target import OperatorError
 from shared.events.envelope import event_headers
 from shared.events.payroll import Contribution
 from shared.events.topics import PAYROLL_CONTRIBUTIONS
@@ -24,8 +19,6 @@ from shared.runtime.settings import Settings
 from shared.values.hashing import murmur2
 
 PROGRAM = "services.contribution.employer"
-"""Started, never imported: the tools around the services know nothing of their rules."""
-SECONDS_MAX = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +48,7 @@ async def give(
     The ids of the lines are made of the payroll and the participant, so the same payroll sent twice gives nothing
     twice; its cash comes as for every run. Raises ``OperatorError`` when the question cannot be answered.
     """
-    said = await asyncio.to_thread(_ask, config, asked)
+    said = await ask(config, PROGRAM, asked)
     money = EmployerMoney(
         asked["kind"], asked["plan_id"], payroll_id, said["source"], said["shares"], said["cents"],
         said["drift_cents"], not dry_run,
@@ -63,22 +56,6 @@ async def give(
     if not dry_run:
         await _send(config, money, pay_date)
     return money
-
-
-def _ask(config: Settings, asked: Mapping[str, Any]) -> dict[str, Any]:
-    cluster = {"KAFKA_BOOTSTRAP_SERVERS": config.kafka_bootstrap_servers, "DATABASE_URL": config.database_url}
-    done = subprocess.run(
-        [sys.executable, "-m", PROGRAM], input=orjson.dumps(asked), capture_output=True, check=False,
-        timeout=SECONDS_MAX, env={**os.environ, **cluster}, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
-    try:
-        said: dict[str, Any] = orjson.loads(done.stdout)
-    except orjson.JSONDecodeError:
-        reason = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise OperatorError(f"the shares could not be worked out: {reason}") from None
-    if "error" in said:
-        raise OperatorError(said["error"])
-    return said
 
 
 async def _send(config: Settings, money: EmployerMoney, pay_date: date) -> None:

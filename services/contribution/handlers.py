@@ -11,7 +11,7 @@ from asyncpg.pgproto.pgproto import UUID
 from services.contribution import receipts, store
 from services.contribution.items import LineItem
 from services.contribution.metrics import count_lines
-from services.contribution.rules.intake import has_negative
+from services.contribution.rules.intake import Line, has_negative
 from services.contribution.rules.limits import Limits, reviewed_limits
 from services.contribution.rules.line import HELD, LIMITS_NOT_LOADED, LineDecision, decide_line, refuse_line
 from services.contribution.rules.participant import Participant
@@ -177,7 +177,7 @@ def record_decision(work: Work, batch: Batch, item: LineItem, bucket: int, decis
     batch.journal.append(
         (
             item.trade_date, lane, number, recorded_at, "line", bucket, line.plan_id, line.participant_id, identity,
-            RULE_SET, item.trace, None, accounts, amounts, _detail(decision), line.payroll_id, line.pay_date,
+            RULE_SET, item.trace, None, accounts, amounts, _detail(line, decision), line.payroll_id, line.pay_date,
             line.compensation, decision.accepted_cents + decision.rejected_cents, decision.rejected_cents,
             _json(decision.limit_uses).decode() if decision.limit_uses else None,
         )
@@ -192,16 +192,23 @@ def record_decision(work: Work, batch: Batch, item: LineItem, bucket: int, decis
     receipts.say_final(work, item, decision)
 
 
-def _detail(decision: LineDecision) -> str | None:
-    """What the amounts don't say: cuts, notes, relabels, and what a reversal of catch-up or match needs to know."""
+def _detail(line: Line, decision: LineDecision) -> str | None:
+    """What the amounts don't say: cuts, notes, relabels, and what a reversal of catch-up or match needs to know.
+
+    `asked`, where deferrals may have been relabelled to Roth: only then do credits and cuts not say what was sent.
+    """
     record = decision.record
     is_plain = record is None or not (record.match_cents or any(part.catch_up_cents for part in record.parts))
-    if is_plain and not (decision.cuts or decision.notes or decision.relabels):
+    if is_plain and not (decision.cuts or decision.notes or decision.relabels or line.employer_money):
         return None
     parts = {"cuts": decision.cuts, "notes": decision.notes, "relabels": decision.relabels}
     kept: dict[str, Any] = {name: value for name, value in parts.items() if value}
-    if not is_plain:
+    if line.employer_money:
+        kept["employer_money"] = line.employer_money
+    if record is not None and not is_plain:
         kept["record"] = record
+        if any(part.source == "roth" and part.catch_up_cents for part in record.parts):
+            kept["asked"] = line.amounts
     return _json(kept).decode()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from deploy.operate.asking import ask
 from deploy.operate.books import open_books
 from deploy.operate.employer import give
 from deploy.operate.heldlines import held_lines, resolve
@@ -23,6 +24,7 @@ from tests.support.wire import codes, page
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
+DIFFERING = "services.contribution.differing"
 LIMITS_2027 = {
     "year": 2027,
     "elective_deferral_cents": 30_000,
@@ -97,6 +99,35 @@ async def test_a_word_on_a_line_that_is_not_held_is_refused_and_a_resend_of_it_i
     assert (money(refused), codes(refused)) == (("rejected", 0, 0), ["NOTHING_TO_RESOLVE"])
     assert (await law.wire.receipt(word.ce_id, number=2))["status"] == "duplicate"
     await prove_all(law)
+
+
+async def test_a_corrected_birth_date_lists_what_it_would_change_and_touches_nothing(law: Payday) -> None:
+    ann = law.person()
+    opening = {"year": 2026, "regular_cents": 2_430_000}
+    plan = "CORRECTED"
+    await law.wire.send(events.plan_fact(plan), events.census(ann, plan, opening=opening))
+    lines = [events.line(ann, {"pre_tax": cents}, payroll="before", plan=plan) for cents in (10_000, 40_000)]
+    await law.wire.send(*lines)
+    cut = await law.wire.receipt(lines[1].ce_id)
+    assert (money(cut), codes(cut)) == (("partially_accepted", 10_000, 30_000), ["LIMIT_402G"])
+    question = {"plan_id": plan, "participant_id": ann}
+    assert (await ask(law.wire.config, DIFFERING, question))["lines"] == []
+    await prove_all(law)
+    await law.wire.send(events.census(ann, plan, opening=opening, birth_date="1976-12-31"))
+    await eventually(lambda: _corrected(law, ann))
+    said = await ask(law.wire.config, DIFFERING, question)
+    (line,) = said["lines"]
+    assert (line["differences"], line["codes_then"], line["codes_now"]) == (
+        [{"source": "pre_tax", "cents": 30_000}], ["LIMIT_402G"], [],
+    )  # fmt: skip
+    assert (said["cents"], line["payroll_id"], said["corrected_participants"]) == (30_000, "before", 1)
+    rows = await law.wire.query("contribution", "SELECT regular_pre_tax FROM year_to_date WHERE plan_id = $1", plan)
+    assert [row["regular_pre_tax"] for row in rows] == [2_450_000]
+
+
+async def _corrected(law: Payday, participant: str) -> bool:
+    rows = await law.wire.query("contribution", "SELECT 1 FROM participants WHERE participant_id = $1", participant)
+    return len(rows) == 3  # Once in the plan of everybody, twice in this one.
 
 
 async def test_lines_of_a_year_without_limits_are_released_by_the_fact_in_their_order(law: Payday) -> None:

@@ -39,6 +39,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self.dead: set[str] = set()
         self.set_exception_handler(self._note)
         self.complaints: list[BaseException] = []
+        self.tasks: list[asyncio.Task[Any]] = []
+        """All there ever were: a killed actor's code must not run its ``finally`` when memory is tidied up."""
+        self.is_over = False
 
     def time(self) -> float:
         """Seconds since the world began."""
@@ -89,6 +92,12 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             raise Stuck("everybody waits for somebody")
         self.clock = max(self.clock, scheduled[0].when())
 
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        """As asyncio's, and remembered."""
+        task = super().create_task(coro, **options)
+        self.tasks.append(task)
+        return task
+
     # -- actors ------------------------------------------------------------------------------------------------------
 
     def start(self, actor: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
@@ -125,8 +134,8 @@ def run(loop: SimulatedLoop, work: Coroutine[Any, Any, Result]) -> Result:
     finally:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            loop.dead.update(loop.queues)
-            for task in asyncio.all_tasks(loop):
+            loop.is_over = True
+            for task in loop.tasks:
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
                 with contextlib.suppress(BaseException):
                     task.get_coro().close()  # type: ignore[union-attr]

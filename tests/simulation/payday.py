@@ -60,7 +60,7 @@ class Payday:
             self.lines[day] = [self._line(day, number) for number in range(self.chance.randint(3, 7))]
             if self.lines[day]:
                 again = self.chance.choice(self.lines[day])
-                self.lines[day].append((again[0], dict(again[1]), None))
+                self.lines[day].append((again[0], dict(again[1]), again[2]))
 
     def _line(self, day: date, number: int) -> tuple[str, dict[str, Any], int | None]:
         person = self.chance.choice(sorted(self.plan_of))

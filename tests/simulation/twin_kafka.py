@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError, OffsetOutOfRangeError, RequestTimedOutError
 
 from tests.simulation.twin_group import Group
-from tests.simulation.world import World
+from tests.simulation.world import LOSS, World
 
 Headers = Sequence[tuple[str, bytes | None]]
 RECORD_BYTES_MAX = 1_048_576
@@ -157,6 +157,9 @@ class TwinProducer:
         if place in self.broken or kind == "refuse":
             self.broken.add(place)  # What follows a lost batch is out of sequence for the broker.
             _fail(done, RequestTimedOutError())
+            return
+        if kind == LOSS and not done.done():
+            done.set_result(None)
             return
         try:
             stored = [self.kafka.append(*place, key, value, headers) for key, value, headers in records]

@@ -35,6 +35,8 @@ GROUP_FAULTS = ("kill", "freeze", "refuse", "expel", "slow")
 KINDS: Mapping[str, tuple[str, ...]] = {
     "database": DATABASE_FAULTS, "send": SEND_FAULTS, "fetch": READ_FAULTS, "heartbeat": GROUP_FAULTS,
 }  # fmt: skip
+LOSS = "lose"
+"""A broker that loses what it acknowledged: only on request, since the engine must stop then and not go on."""
 FREEZE_SECONDS = (0.5, 3.0, 8.0, 15.0)
 
 
@@ -47,17 +49,24 @@ class Faults:
     most: int = 0
     plan: Mapping[int, Fault] | None = None
     happened: list[Fault] = field(default_factory=list)
-    kinds: frozenset[str] | None = None
+    kinds: frozenset[str] = frozenset()
+    """Only these, when there are any."""
+
+    def _kinds(self, operation: str) -> list[str]:
+        if not self.kinds:
+            return list(KINDS[operation])
+        possible = (*KINDS[operation], LOSS) if operation == "send" else KINDS[operation]
+        return [kind for kind in possible if kind in self.kinds]
 
     def at(self, step: int, operation: str) -> Fault | None:
         """The fault of this step, if any."""
         draw, pick, seconds = self.chance.random(), self.chance.random(), self.chance.choice(FREEZE_SECONDS)
         if self.plan is not None:
             fault = self.plan.get(step)
-            if fault is not None and fault.kind not in KINDS[operation]:
+            if fault is not None and fault.kind not in self._kinds(operation):
                 fault = None
         elif draw < self.rate and len(self.happened) < self.most:
-            kinds = [kind for kind in KINDS[operation] if self.kinds is None or kind in self.kinds]
+            kinds = self._kinds(operation)
             fault = Fault(step, kinds[int(pick * len(kinds))], seconds) if kinds else None
         else:
             fault = None
@@ -90,6 +99,8 @@ class World:
 
     async def before(self, operation: str, what: str) -> str:
         """The way to a server: time passes, and the actor may not survive it. Returns what the server makes of it."""
+        if self.loop.is_over:
+            raise asyncio.CancelledError
         self.steps += 1
         actor = ACTOR.get()
         mortal = self.faulty and "#" in actor

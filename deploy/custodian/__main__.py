@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import signal
 
-import asyncpg
 from aiokafka.errors import KafkaError
 
 from deploy.custodian.behaviour import Behaviour
 from deploy.custodian.session import open_session
 from deploy.custodian.settings import CustodianSettings
 from deploy.custodian.store import PositionMoved
+from shared.runtime.clients import DATABASE_TROUBLE
 from shared.runtime.logs import configure_logs, get_logger
 from shared.runtime.settings import settings
 
 log = get_logger(__name__)
 
 RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 0.2, 3.0
-ENVIRONMENT_FAILURES = (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, PositionMoved)
+ENVIRONMENT_FAILURES = (*DATABASE_TROUBLE, KafkaError, PositionMoved)
 
 
 def _marker_secret() -> bytes | None:

@@ -8,14 +8,13 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client.core import Metric
 
 from deploy.watcher.store import stored_positions
 from shared.runtime import metrics
-from shared.runtime.clients import connect, kafka_reader
+from shared.runtime.clients import DATABASE_TROUBLE, connect, kafka_reader
 from shared.runtime.exposition import Value, metrics_of
 from shared.runtime.logs import get_logger
 from shared.runtime.settings import Settings
@@ -26,7 +25,7 @@ SERVICES = ("contribution", "allocation", "trading", "valuation")
 WATCH_SECONDS = 5.0
 PEEK_MS = 500
 PEEK_BYTES = 64 * 1024
-TROUBLE = (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError)
+TROUBLE = (*DATABASE_TROUBLE, KafkaError)
 
 
 class Watcher:

@@ -28,6 +28,12 @@ asyncpg_protocol.IterableABC = asyncpg_protocol.SizedABC = ARRAY_TYPES
 
 read_any_header_name()
 
+DATABASE_TROUBLE = (
+    OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+)  # fmt: skip
+"""What a lost or refused connection looks like: connect again, assume nothing. The last of these is what an idle
+connection answers after the server said goodbye on it."""
+
 LOCK_TIMEOUT_MS = 4_000
 """Longer than ``FREE_BLOCKER_AFTER_SECONDS``: a waiter first frees the backend that blocks it."""
 

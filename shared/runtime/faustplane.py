@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 import aiokafka
-import asyncpg
 import faust
 import mode
 from aiokafka import TopicPartition
@@ -22,7 +21,7 @@ from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as faust_driver
 from faust.types import TP
 
-from shared.runtime.clients import Connection, connect, kafka_reader
+from shared.runtime.clients import DATABASE_TROUBLE, Connection, connect, kafka_reader
 from shared.runtime.definition import FactTopic, Service
 from shared.runtime.errors import Fenced, LogLoss
 from shared.runtime.facts import CLAIM_TOPICS, INSERT_TOPICS, FactStore
@@ -37,7 +36,6 @@ QUEUE_FACTS_MAX = 5_000
 BATCH_FACTS_MAX = 500
 RETRY_SECONDS = 0.25
 CHECK_SECONDS = 5.0
-DATABASE_TROUBLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class CommittedReader(faust_driver.AIOKafkaConsumerThread):

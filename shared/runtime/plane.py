@@ -11,14 +11,13 @@ from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, date, datetime
 from typing import Any
 
-import asyncpg
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.events.envelope import ce_source_of
 from shared.runtime import metrics
 from shared.runtime.beats import Beats
-from shared.runtime.clients import Connection, connect
+from shared.runtime.clients import DATABASE_TROUBLE, Connection, connect
 from shared.runtime.definition import Input, Service
 from shared.runtime.errors import Fenced, LogLoss
 from shared.runtime.factcache import FactCache
@@ -44,7 +43,6 @@ IDLE_SECONDS = 0.5
 REMOVE_IDLE_SECONDS = 1.0
 RETRY_SECONDS = 0.25
 HINT_SECONDS = 5.0
-DATABASE_TROUBLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class MoneyPlane:

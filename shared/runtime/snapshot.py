@@ -12,11 +12,10 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 from datetime import time as clock
 
-import asyncpg
 import orjson
 
 from shared.runtime import metrics
-from shared.runtime.clients import Connection
+from shared.runtime.clients import DATABASE_TROUBLE, Connection
 from shared.runtime.control import Control
 from shared.runtime.definition import Service
 from shared.runtime.exposition import Exposition, Value
@@ -67,7 +66,7 @@ async def run_snapshots(control: Control, service: Service, exposition: Expositi
             try:
                 async with control.pool.acquire() as connection:
                     exposition.snapshot = await take_snapshot(connection, service)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
+            except DATABASE_TROUBLE as trouble:
                 log.warning("snapshot_waits", error=repr(trouble))
         await asyncio.sleep(max(ASK_SECONDS, (time.monotonic() - started) / SHARE_MOST))
 

@@ -42,8 +42,11 @@ async def measure_size(cluster: Cluster, world: World, size: Size, cold_start: f
     async with open_bench(cluster, world) as bench:
         await bench.prepare(FIRST_PAYDAY)
         say(f"{size.workers} workers per service, {size.partitions} partitions: payday")
+        empty = await _bytes_on_disk(bench)
         payday = await bench.round(FIRST_PAYDAY)
+        paid = await _bytes_on_disk(bench)
         quiet = await _quiet_day(bench, next_trading_day(FIRST_PAYDAY))
+        after = await _bytes_on_disk(bench)
         rebalance = await _rebalance(cluster, size, say) if size.workers > 1 else None
     return {
         "workers_per_service": size.workers,
@@ -51,8 +54,18 @@ async def measure_size(cluster: Cluster, world: World, size: Size, cold_start: f
         "cold_start_seconds": round(cold_start, 2),
         "payday": payday,
         "quiet_day": quiet,
+        "bytes_per_contribution": {name: (paid[name] - empty[name]) // world.participants for name in paid},
+        "bytes_per_quiet_day_and_participant": {
+            name: (after[name] - paid[name]) // world.participants for name in after
+        },
         "rebalance": rebalance,
     }
+
+
+async def _bytes_on_disk(bench: PaydayBench) -> dict[str, int]:
+    """Bytes of each service's tables with their indexes, and of Kafka's logs (segments as far as they are written)."""
+    logs = bench.cluster.folder.glob("kafka-*/logs/*/*.log")
+    return {**await bench.progress.table_bytes(), "log": sum(file.stat().st_size for file in logs)}
 
 
 async def _quiet_day(bench: PaydayBench, day: date) -> dict[str, Any]:

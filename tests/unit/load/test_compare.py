@@ -8,6 +8,7 @@ import pytest
 
 from deploy.load.compare import NotComparable, compare, comparison
 from deploy.load.result import Achieved, Correctness, LoadResult, Offered, Quantiles, Window
+from deploy.load.schema import SCHEMA, schema_text
 
 
 def quantiles(p50: float) -> Quantiles:
@@ -77,3 +78,7 @@ def test_runs_that_did_different_things_are_not_compared(changed: dict[str, Any]
 
 def test_a_result_survives_its_json() -> None:
     assert LoadResult.model_validate_json(a_result().model_dump_json()) == a_result()
+
+
+def test_the_published_schema_is_that_of_the_result() -> None:
+    assert SCHEMA.read_text(encoding="utf-8") == schema_text(), "run: python -m deploy.load.schema"

@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check test-chaos test-alerts bench docs format up down lock jars-lock clean
+.PHONY: help setup demo test check test-chaos test-alerts bench bench-peers bench-scale load docs format up down lock jars-lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,17 @@ test-alerts: setup ## Cause trouble and watch Prometheus page (Debian's packages
 
 bench: setup ## Measure a payday end to end
 	$(BIN)/nestwork bench payday --participants $${PARTICIPANTS:-20000}
+
+bench-peers: setup ## The engine beside Kafka Streams, Java with JDBC, Quix and Faust (goes on where it stopped)
+	tests/load/peers/run --write
+
+bench-scale: setup ## Measure by workers, partitions and history, for docs/capacity.md (HISTORY=contributions)
+	$(BIN)/nestwork bench scale --history $${HISTORY:-0} --json > scale.json
+	$(BIN)/python -m deploy.docs.capacity scale.json
+	$(BIN)/nestwork docs build
+
+load: setup ## Find the knee: a ramp of payroll lines, checked to the cent (RATE, LOAD_SECONDS)
+	$(BIN)/nestwork load run --profile ramp --rate $${RATE:-4000} --seconds $${LOAD_SECONDS:-60} --out reports/load
 
 docs: setup ## Regenerate everything generated under docs/
 	$(BIN)/nestwork docs build

@@ -235,12 +235,12 @@ def live_brokers(port: int, timeout: float = 1.0) -> int:
             answer = connection.recv(12, socket.MSG_WAITALL)
         if len(answer) == 12:
             return int(struct.unpack(">iii", answer)[2])
-        return int(_shakes_hands(port, timeout))
+        return int(_shakes_hands(port))
     except OSError:
         return 0
 
 
-def _shakes_hands(port: int, timeout: float) -> bool:
+def _shakes_hands(port: int, timeout: float = 10.0) -> bool:
     """Whether TLS is spoken on the port; whose certificate it is, the clients check."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

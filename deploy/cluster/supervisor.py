@@ -119,7 +119,7 @@ class Supervisor:
             started.append(child)
             self.start(child)
         self.state = replace(self.state, bootstrap=bootstrap, database_url=database_url)
-        self.wait_ready(started, INFRASTRUCTURE_TIMEOUT_SECONDS)
+        self.wait_ready(started, max(INFRASTRUCTURE_TIMEOUT_SECONDS, spec.ready_timeout_seconds))
         if spec.standby and not spec.external_database_url:
             self.start_standby()
 

@@ -16,7 +16,7 @@ from tests.support.secured import Secured
 from tests.support.waiting import eventually
 from tests.support.workers import Ground
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "a6-a7-a8-splits.yaml"
 
 
@@ -48,7 +48,7 @@ async def pages_ask_for_a_token(secured: Secured) -> None:
     more = {"NESTWORK_TOKENS_FILE": str(file)}
     ground = Ground(secured.kafka, "valuation", secured.environment("valuation") | more, secured.folder)
     async with ground.worker() as worker, aiohttp.ClientSession() as http:
-        await eventually(worker.is_ready, seconds=90)
+        await eventually(worker.is_ready, seconds=240)
 
         async def status(path: str, token: str | None = None) -> tuple[int, str]:
             headers = {"Authorization": f"Bearer {token}"} if token else {}

@@ -118,7 +118,7 @@ class Secured:
         custodian = Ground(self.kafka, "custodian", self.environment("custodian") | more, self.folder)
         await self.stack.enter_async_context(custodian.worker("-m", "deploy.custodian"))
         for worker in self.workers.values():
-            await eventually(worker.is_ready, seconds=90)
+            await eventually(worker.is_ready, seconds=240)
 
 
 @asynccontextmanager
@@ -138,7 +138,10 @@ async def open_secured(folder: Path) -> AsyncIterator[Secured]:
             "users": str(users),
         }
         kafka = await Infrastructure.start(
-            folder / "kafka", broker_security=security, external_database_url=postgres.url()
+            folder / "kafka",
+            broker_security=security,
+            external_database_url=postgres.url(),
+            ready_timeout_seconds=240.0,
         )
         async with kafka:
             role_passwords = {role: secrets.token_hex(16) for role in roles.ROLES}

@@ -1,0 +1,50 @@
+"""Make the secrets of a compose project once: ``python -m deploy.compose.secrets FOLDER``. What is there stays.
+
+One file each: PostgreSQL's superuser, a password per role, the key that signs cuts, Grafana's administrator, and one
+operator's token for the pages, with the file of hashes beside it. The folder is a volume; every container
+that mounts it sees all of it, which is why this is for one developer's machine and not for production.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from deploy.security.roles import ROLES
+from shared.runtime.tokens import ALL_PLANS, Role, new_token, token_hash
+
+READABLE = 0o444  # Containers run as different users; the volume is the fence.
+
+
+def make(folder: Path) -> list[str]:
+    """Write what is missing and return its names."""
+    (folder / "roles").mkdir(parents=True, exist_ok=True)
+    made = [name for name in ("postgres", "grafana", *(f"roles/{role}" for role in ROLES)) if _keep(folder / name)]
+    if _keep(folder / "marker.key", secrets.token_hex(32)):
+        made.append("marker.key")
+    token = new_token()
+    if _keep(folder / "operator.token", token):
+        entry = {"name": "compose", "hash": token_hash(token), "roles": [Role.OPERATOR], "plans": [ALL_PLANS]}
+        (folder / "tokens.json").unlink(missing_ok=True)
+        _keep(folder / "tokens.json", json.dumps({"tokens": [entry]}))
+        made += ["operator.token", "tokens.json"]
+    return made
+
+
+def _keep(file: Path, content: str | None = None) -> bool:
+    """Write a file whole, unless it is there; true when it was written."""
+    if file.exists():
+        return False
+    arriving = file.with_name(f".{file.name}.{os.getpid()}")
+    arriving.write_text(content or secrets.token_hex(24))
+    arriving.chmod(READABLE)
+    arriving.rename(file)
+    return True
+
+
+if __name__ == "__main__":
+    made_now = make(Path(sys.argv[1]))
+    print(f"secrets made: {', '.join(made_now) or 'none, all are there'}")  # noqa: T201 - the one line of this program.

@@ -13,9 +13,12 @@ from deploy.cluster import Cluster
 from deploy.operate.proof import prove, prove_books
 from deploy.operate.target import of_folder
 from shared.runtime.settings import Settings
+from shared.values.trading_days import next_trading_day
 from tests.integration.test_operate import broken, open_for_tampering
+from tests.support import events
 from tests.support.operated import operated_cluster
-from tests.support.wire import page
+from tests.support.payday import Payday
+from tests.support.wire import open_wire, page
 
 TEXT = (Path(__file__).parents[1] / "scenarios" / "reversals-after-trade.yaml").read_text()
 BOUGHT, FIRST, SECOND, THIRD, LAST = (date(2026, 11, day) for day in (18, 19, 20, 23, 24))
@@ -99,3 +102,23 @@ async def test_a_participant_sees_what_was_sold(reversed_cluster: Cluster) -> No
     _, answer = await page(f"{reversed_cluster.web_url('valuation')}/v1/participants/s000-P3/transactions")
     told = [(one["kind"], one["shares"], one["cents"], one.get("proceeds_cents")) for one in answer["transactions"]]
     assert told == [("fill", "2.000", 1_000, None), ("fill", "-2.000", -1_000, 1_200)]
+
+
+async def test_a_correction_of_what_was_sold_since_is_a_break_and_changes_nothing(reversed_cluster: Cluster) -> None:
+    async with open_wire(reversed_cluster, Settings.model_validate(reversed_cluster.environment())) as wire:
+        payday = Payday(
+            reversed_cluster, wire, next_trading_day(LAST), funds={f"s000-F{number}" for number in (1, 2, 3, 4)}
+        )
+        (order,) = await wire.query(
+            "trading",
+            "SELECT order_id, version, units FROM orders WHERE trade_date = $1 AND fund_id = 's000-F1'",
+            BOUGHT,
+        )
+        figures = {"shares": "15.668", "price": "10.00", "cents": 15_668}
+        await wire.send(events.confirmation(order["order_id"], order["version"] + 1, status="corrected", **figures))
+        await payday.value(await payday.cut())
+    _, trading = await page(f"{reversed_cluster.web_url('trading')}/v1/days/{BOUGHT}")
+    refused = [(one["version"], one["code"]) for one in trading["refused_confirmations"]]
+    assert refused == [(order["version"] + 1, "SOLD_SINCE")]
+    _, answer = await page(f"{reversed_cluster.web_url('valuation')}/v1/participants/s000-P2/balance")
+    assert answer["plans"][0]["positions"][0]["shares"] == "6.300"

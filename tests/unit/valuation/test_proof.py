@@ -13,6 +13,7 @@ from services.valuation.rules.proof import (
     is_proven,
     money_equations,
     offsets_equations,
+    plan_cash,
 )
 
 LINES = "payroll.contributions.v1"
@@ -29,17 +30,19 @@ def a_lane(lines: int) -> dict[str, dict[str, Any]]:
     return {
         "contribution": {
             "submitted": 1_000 * lines, "accepted": cents, "rejected": 100 * lines, "credited": cents + 20,
-            "open_before": 5, "released": cents, "open": 25,
+            "open_before": 5, "released": cents, "open": 25, "reversed": 60,
             "counts": {LINES: counts(decided=lines, duplicates=1, dead_lettered=2, markers=1)},
         },
-        "allocation": {"cents": cents - 7, "parked_cents": 7},
+        "allocation": {"cents": cents - 7, "parked_cents": 7, "reversed_cents": 57, "parked_reversed_cents": 3},
         "trading": {
-            "cents": cents - 7, "leg_cents": cents - 7, "carried_leg_cents": 4, "ordered_leg_cents": cents - 3,
-            "ordered_cents": cents - 3,
+            "cents": cents - 7, "leg_cents": cents - 7, "carried_leg_cents": 4, "ordered_leg_cents": cents - 8,
+            "ordered_cents": cents - 8, "ordered_leg_units": 9, "ordered_units": 9, "reversed_cents": 55,
+            "parked_reversed_cents": 2, "reversals_waited": 10, "sold_cost_cents": 40, "cancelled_cents": 5,
+            "reversals_waiting": 20,
         },
         "trading.value": {
             "confirmed_cents": cents - 7, "filled_cents": cents - 7, "confirmed_units": units, "filled_units": units,
-            "fills": 3, "in_flight": [["ACME", "F1", 5]],
+            "fills": 3, "in_flight": [["ACME", "F1", 5]], "sold_cents": 38, "plan_cash_posted": 43,
         },
         "valuation": {"posted_cents": cents - 7, "posted_units": units, "fills": 3},
     }  # fmt: skip
@@ -174,3 +177,11 @@ def test_a_position_the_custodian_does_not_know_is_detected() -> None:
 def test_what_only_the_custodian_holds_is_named() -> None:
     equations = holdings_equations(HERE, THERE | {("GAMMA", "F3"): 4}, FLYING)
     assert equations["positions + in flight = custodian units of GAMMA F3"] == {"left": 0, "right": 4, "ok": False}
+
+
+def test_plan_cash_is_unused_funding_and_what_reversals_brought() -> None:
+    lanes: list[dict[str, dict[str, Any]]] = [
+        {"contribution": {"plan_cash": {"ACME": 500, "BETA": 7}}, "trading.value": {"plan_cash": {"ACME": 5_363}}},
+        {"trading.value": {"plan_cash": {"BETA": -7, "GAMMA": 1}}},
+    ]
+    assert plan_cash(lanes) == {"ACME": 5_863, "GAMMA": 1}

@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check test-chaos test-alerts bench bench-peers bench-scale load docs format up down lock jars-lock clean
+.PHONY: help setup demo test check test-chaos test-load test-alerts bench bench-peers bench-scale load docs format up down lock jars-lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test-chaos: setup ## Kill processes while money moves (CHAOS_SEED, CHAOS_MINUTES
 
 test-alerts: setup ## Cause trouble and watch Prometheus page (Debian's packages, fetched without root)
 	$(BIN)/python -m pytest tests/alerts --timeout=0
+
+test-load: setup ## Run the load command in several profiles on clusters of their own (minutes)
+	$(BIN)/python -m pytest tests/load --timeout=0
 
 bench: setup ## Measure a payday end to end
 	$(BIN)/nestwork bench payday --participants $${PARTICIPANTS:-20000}

@@ -1,0 +1,44 @@
+"""The load command on a cluster of its own: `make test-load`, minutes long, so not in `make test`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN_SECONDS_MAX = 600
+
+
+def load(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    """Run the command and read its document."""
+    command = [str(ROOT / ".venv" / "bin" / "nestwork"), "load", "run", "--json", "--out", str(folder), *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS_MAX, check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.mark.timeout(RUN_SECONDS_MAX)
+@pytest.mark.parametrize("profile", ["steady", "cutoff-rush", "kill", "backlog"])
+def test_a_run_is_answered_line_by_line_proven_and_drawn(tmp_path: Path, profile: str) -> None:
+    options = ["--participants", "500", "--rate", "100", "--seconds", "15", "--profile", profile]
+    status, result = load(tmp_path, *options)
+    right = result["correctness"]
+    assert status == 0, right["faults"]
+    assert right["lines"] == right["final_receipts"] == result["offered"]["lines"] > 0
+    assert right["accepted_cents"] == right["expected_cents"] == right["invested_cents"]
+    assert [day["proof"] for day in right["days"]] == ["ok"] * (2 if profile == "cutoff-rush" else 1)
+    assert len(result["kills"]) == (1 if profile == "kill" else 0)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "result.json", "latency.png", "throughput.png", "distribution.png", "index.html",
+    }  # fmt: skip
+
+
+def test_servers_elsewhere_are_refused_before_anything_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka.example.invalid:9092")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u@db.example.invalid/p")
+    status, result = load(tmp_path)
+    assert status == 1
+    assert "not this machine" in result["error"]

@@ -32,6 +32,10 @@ from shared.values.identity import identity_of
 NOTHING_TO_RESOLVE = "NOTHING_TO_RESOLVE"
 
 
+HELD_PER_PAGE = 2_000
+"""Read at once: a year without limits may hold every line of a lane."""
+
+
 class Held(NamedTuple):
     """A held line with the date and the code it was last tried with."""
 
@@ -51,22 +55,31 @@ async def free_held(work: Work, lane: int, closing: date | None = None) -> int:
     if not cache.waiting:
         return 0
     cache.waiting = set()
+    behind: dict[store.YearKey, date] = {}
+    freed, last = 0, -1
+    while rows := await work.connection.fetch(store.SELECT_HELD, lane, last, HELD_PER_PAGE):
+        last = rows[-1]["entry"]
+        done = await _free_page(work, _by_day(work, rows, behind), closing)
+        await work.connection.execute(store.DELETE_HELD, lane, done)
+        freed += len(done)
+    return freed
+
+
+async def _free_page(work: Work, by_day: dict[date, list[Held | HeldReversal]], closing: date | None) -> list[int]:
+    """Decide one page of what is held, date by date; returns the entries that are done."""
     done: list[int] = []
-    by_day = _by_day(work, await work.connection.fetch(store.SELECT_HELD, lane))
     for day in sorted(by_day):
         is_closing = closing is not None and day <= closing
         for _, run in groupby(by_day[day], key=type):
             held = list(run)
             done += await _free_date(work, day, [one for one in held if isinstance(one, Held)], is_closing)
             done += await free_reversals(work, day, [one for one in held if isinstance(one, HeldReversal)])
-    await work.connection.execute(store.DELETE_HELD, lane, done)
-    return len(done)
+    return done
 
 
-def _by_day(work: Work, rows: list[Any]) -> dict[date, list[Held | HeldReversal]]:
-    """What is held, by the date it would be decided for: nothing is dated before what it waits behind."""
+def _by_day(work: Work, rows: list[Any], behind: dict[store.YearKey, date]) -> dict[date, list[Held | HeldReversal]]:
+    """What is held, by the date it would be decided for: nothing is dated before what it waits ``behind``."""
     by_day: dict[date, list[Held | HeldReversal]] = {}
-    behind: dict[store.YearKey, date] = {}
     for row in rows:
         key = (row["participant_id"], row["plan_id"], row["year"])
         day = behind.get(key, date.min)

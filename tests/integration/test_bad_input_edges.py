@@ -10,6 +10,7 @@ import pytest
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from deploy.scenarios.facts import CLOSE_REQUESTED
+from services.contribution.holding import HELD_PER_PAGE
 from shared.events import topics
 from shared.values.nyse_calendar import LAST_YEAR
 from tests.support import events
@@ -156,4 +157,22 @@ async def test_the_last_date_of_the_calendar_is_not_closed(payday: Payday) -> No
         return any("calendar ends" in (row["outcome"] or "") for row in rows)
 
     await eventually(outcome, seconds=60)
+    await payday.close_day()
+
+
+async def test_more_held_lines_than_are_read_at_once_are_all_freed_in_their_order(payday: Payday) -> None:
+    plan, person = fresh("late-plan"), payday.person()
+    lines = [
+        events.line(person, {"pre_tax": 1}, plan=plan, compensation_cents=1_000 + number)
+        for number in range(2 * HELD_PER_PAGE + 7)
+    ]
+    async with payday.between_good_ones():
+        await payday.wire.send(*lines)
+    await payday.wire.receipt(lines[-1].ce_id)
+    await payday.wire.send(events.plan_fact(plan), events.census(person, plan))
+    assert (await payday.wire.receipt(lines[-1].ce_id, number=2))["status"] == "accepted"
+    finals = [one.body for one in payday.wire.heard[topics.PAYROLL_RECEIPTS.name] if one.body["status"] == "accepted"]
+    order = {line.ce_id: number for number, line in enumerate(lines)}
+    freed = [order[body["request"]["id"]] for body in finals if body["request"]["id"] in order]
+    assert freed == list(range(len(lines)))
     await payday.close_day()

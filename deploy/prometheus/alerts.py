@@ -141,10 +141,12 @@ def worker_alerts(pace: Pace) -> list[Alert]:
 
 def flow_alerts(pace: Pace) -> list[Alert]:
     """Do records flow?"""
+    # A worker that reconnects has nothing fetched for a moment; the lag is there all the same.
+    lag = f"max by (service, topic) (max_over_time(nestwork_lag_seconds[{pace.window(2 * MINUTE)}]))"
     outbox_full = "max by (service) (nestwork_outbox_waiting_bytes / nestwork_outbox_limit_bytes) > 0.8"
     return [
         Alert("RecordsWait", "ticket",
-              f"max by (service, topic) (nestwork_lag_seconds) > {pace.seconds(5 * MINUTE)}",
+              f"{lag} > {pace.seconds(5 * MINUTE)}",
               "Records wait for more than five minutes to be decided.", "sre", 5 * MINUTE),
         Alert("RecordsWaitOutside", "page",
               f"max by (service, topic) (nestwork_watched_lag_seconds) > {pace.seconds(5 * MINUTE)}",

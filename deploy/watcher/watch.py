@@ -23,7 +23,7 @@ log = get_logger(__name__)
 
 SERVICES = ("contribution", "allocation", "trading", "valuation")
 WATCH_SECONDS = 5.0
-PEEK_MS = 500
+PEEK_MS = 200
 PEEK_BYTES = 64 * 1024
 TROUBLE = (*DATABASE_TROUBLE, KafkaError)
 
@@ -74,7 +74,7 @@ async def lag_of(config: Settings, positions: Mapping[TopicPartition, int]) -> d
     try:
         ends = await reader.end_offsets(list(positions))
         behind = {place: at for place, at in positions.items() if ends[place] > at}
-        first = await _first_records(reader, behind) if behind else {}
+        first = await _first_records(reader, behind, ends) if behind else {}
         return {
             place: (ends[place] - at, first[place]) if place in first else (0, 0.0) for place, at in positions.items()
         }
@@ -83,18 +83,19 @@ async def lag_of(config: Settings, positions: Mapping[TopicPartition, int]) -> d
             await reader.stop()
 
 
-async def _first_records(reader: AIOKafkaConsumer, behind: Mapping[TopicPartition, int]) -> dict[TopicPartition, float]:
+async def _first_records(
+    reader: AIOKafkaConsumer, behind: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, float]:
     """When the first committed record from each position was appended; a mere transaction marker is no record."""
     reader.assign(list(behind))
     for place, at in behind.items():
         reader.seek(place, at)
     found: dict[TopicPartition, float] = {}
-    deadline = time.monotonic() + 2 * PEEK_MS / 1000
-    while len(found) < len(behind) and time.monotonic() < deadline:
+    waiting = set(behind)
+    while waiting:
         fetched: dict[TopicPartition, list[Any]] = await reader.getmany(timeout_ms=PEEK_MS)
         for place, records in fetched.items():
             found.setdefault(place, records[0].timestamp / 1000)
             reader.pause(place)
-        if not fetched:
-            break
+        waiting = {place for place in waiting - found.keys() if await reader.position(place) < ends[place]}
     return found

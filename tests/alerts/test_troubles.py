@@ -111,10 +111,13 @@ async def test_a_dead_service_is_seen_from_outside_and_pages_once(watched: Watch
         await watched.wire.send(events.price("F9", "2026-11-18", PRICE))
         await watched.watch.until_fires("ServiceSilent", service="trading")
         await watched.watch.until_fires("WorkerDown")
-        await watched.watch.until_fires("RecordsWaitOutside", service="trading", topic="market.prices.v1")
+        lag = {"service": "trading", "topic": "market.prices.v1"}
+        await watched.watch.until_fires("RecordsWaitOutside", is_told=False, **lag)
+        assert watched.watch.told("RecordsWaitOutside") == []
     await watched.cluster.wait_ready("trading")
-    for name in ("ServiceSilent", "WorkerDown", "RecordsWaitOutside"):
+    for name in ("ServiceSilent", "WorkerDown"):
         await watched.watch.until_ends(name)
+    await watched.watch.until_ends("RecordsWaitOutside", is_told=False)
     assert ("page", "firing") in watched.watch.told("ServiceSilent")
     assert {who for who, _ in watched.watch.told("WorkerDown")} == {"ticket"}
 

@@ -48,19 +48,21 @@ class Watch:
         alerts = (await self.ask("alerts"))["alerts"]
         return [alert["labels"] for alert in alerts if alert["state"] == "firing"]
 
-    async def until_fires(self, name: str, seconds: float = 120, **labels: str) -> None:
-        """Wait until Prometheus fires the alert and Alertmanager has told somebody."""
+    async def until_fires(self, name: str, seconds: float = 240, *, is_told: bool = True, **labels: str) -> None:
+        """Wait until Prometheus fires the alert and, unless a louder one silences it, Alertmanager has told it."""
         await eventually(lambda: self._fires(name, labels), seconds=seconds, every=0.5)
-        await eventually(lambda: self._was_told(name, labels, "firing"), seconds=30, every=0.2)
+        if is_told:
+            await eventually(lambda: self._was_told(name, labels, "firing"), seconds=90, every=0.2)
 
-    async def until_ends(self, name: str, seconds: float = 180, **labels: str) -> None:
+    async def until_ends(self, name: str, seconds: float = 240, *, is_told: bool = True, **labels: str) -> None:
         """Wait until the alert does not fire any more and Alertmanager has said so."""
 
         async def is_over() -> bool:
             return not await self._fires(name, labels)
 
         await eventually(is_over, seconds=seconds, every=0.5)
-        await eventually(lambda: self._was_told(name, labels, "resolved"), seconds=60, every=0.2)
+        if is_told:
+            await eventually(lambda: self._was_told(name, labels, "resolved"), seconds=90, every=0.2)
 
     async def _fires(self, name: str, labels: dict[str, str]) -> bool:
         wanted = {"alertname": name, **labels}

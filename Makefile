@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check test-chaos test-load test-alerts bench bench-peers bench-scale load docs format up down lock jars-lock clean
+.PHONY: help setup demo test check test-chaos test-load test-alerts bench bench-peers bench-scale load docs format up down lock jars-lock clean test-security audit manifests
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ demo: setup ## Run a realistic payday from nothing to a proven result, and clean
 	$(BIN)/nestwork demo
 
 test: setup ## Run all tests: unit, property, integration, scenarios, a short chaos run
-	CHAOS_MINUTES=$${CHAOS_MINUTES:-0.5} $(BIN)/python -m pytest --ignore=tests/load --ignore=tests/alerts
+	CHAOS_MINUTES=$${CHAOS_MINUTES:-0.5} $(BIN)/python -m pytest --ignore=tests/load --ignore=tests/alerts --ignore=tests/security
 
 check: setup ## Format, lint, types, architecture, generated docs, tidiness
 	$(BIN)/ruff format --check .
@@ -37,7 +37,7 @@ check: setup ## Format, lint, types, architecture, generated docs, tidiness
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/nestwork docs check
-	$(BIN)/python -m pytest -q tests/unit/test_tidy.py
+	$(BIN)/python -m pytest -q tests/unit/test_tidy.py tests/unit/manifests tests/unit/compose tests/unit/security
 
 test-chaos: setup ## Kill processes while money moves (CHAOS_SEED, CHAOS_MINUTES)
 	CHAOS_SEED=$(CHAOS_SEED) CHAOS_MINUTES=$(CHAOS_MINUTES) $(BIN)/python -m pytest tests/chaos --timeout=0
@@ -47,6 +47,16 @@ test-alerts: setup ## Cause trouble and watch Prometheus page (Debian's packages
 
 test-load: setup ## Run the load command in several profiles on clusters of their own (minutes)
 	$(BIN)/python -m pytest tests/load --timeout=0
+
+test-security: setup ## TLS, SCRAM, access lists, database roles, on real servers (Debian's package postgresql)
+	$(BIN)/python -m pytest tests/security --timeout=0
+
+audit: setup ## Look every locked dependency up among known vulnerabilities; fails when it cannot
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement requirements.lock
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement requirements-dev.lock
+
+manifests: setup ## Derive and render Kubernetes' manifests (needs kustomize or kubectl)
+	$(BIN)/python -m deploy.manifests.render
 
 bench: setup ## Measure a payday end to end
 	$(BIN)/nestwork bench payday --participants $${PARTICIPANTS:-20000}

@@ -113,7 +113,7 @@ def worker_alerts(pace: Pace) -> list[Alert]:
     silent = " or ".join(f'absent(nestwork_lanes_owned{{service="{service}"}})' for service in SERVICES)
     fresh = f"time() - {pace.seconds(2 * MINUTE)}"
     return [
-        Alert("WorkerDown", "ticket", 'up{job="nestwork"} == 0',
+        Alert("WorkerDown", "ticket", 'up{job=~".*nestwork.*"} == 0',
               "A worker does not answer; others take its lanes over.", "sre", MINUTE),
         Alert("ServiceSilent", "page", silent, "No worker of a service answers.", "sre", MINUTE),
         Alert("LanesWithoutOwner", "page",

@@ -24,12 +24,15 @@ class PageNotReady(Exception):
 
 
 class Pages:
-    """Trading's days and valuation's balances."""
+    """Trading's days, valuation's balances and, where they are asked for, contribution's vested percents."""
 
-    def __init__(self, http: aiohttp.ClientSession, trading_url: str, valuation_url: str) -> None:
+    def __init__(
+        self, http: aiohttp.ClientSession, trading_url: str, valuation_url: str, contribution_url: str = ""
+    ) -> None:
         self._http = http
         self._trading_url = trading_url.rstrip("/")
         self._valuation_url = valuation_url.rstrip("/")
+        self._contribution_url = contribution_url.rstrip("/")
         self._together = asyncio.Semaphore(16)
 
     async def trading_day(self, day: date, ready: Callable[[Page], bool], seconds: float) -> Page:
@@ -39,6 +42,12 @@ class Pages:
     async def plan_balances(self, plan_id: str, as_of: date, seconds: float) -> Page:
         """Positions and balances of a plan at a proven close. Raises ``PageNotReady``."""
         url = f"{self._valuation_url}/v1/plans/{plan_id}/balances?as_of={as_of}"
+        async with self._together:
+            return await self._poll(url, lambda _: True, seconds)
+
+    async def plan_vesting(self, plan_id: str, as_of: date, seconds: float) -> Page:
+        """Vested percents of everybody in a plan, by the facts of a date. Raises ``PageNotReady``."""
+        url = f"{self._contribution_url}/v1/plans/{plan_id}/vesting?as_of={as_of}"
         async with self._together:
             return await self._poll(url, lambda _: True, seconds)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -28,6 +28,7 @@ from deploy.scenarios.names import Namespace
 from deploy.scenarios.pages import Page, PageNotReady, Pages
 from deploy.scenarios.publisher import Publisher, open_publisher
 from deploy.scenarios.state import NOT_SUPPORTED_YET, day_state, expected_differences, is_proven
+from deploy.scenarios.vested import vested_state
 from shared.runtime.settings import Settings
 from shared.values.trading_days import next_trading_day, previous_trading_day
 
@@ -139,7 +140,7 @@ async def _drive(cluster: RunningCluster, runs: Sequence[FileRun], progress: Pro
         open_feed(config, publisher.partitions) as feed,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)) as http,
     ):
-        pages = Pages(http, cluster.web_url("trading"), cluster.web_url("valuation"))
+        pages = Pages(http, cluster.web_url("trading"), cluster.web_url("valuation"), cluster.web_url("contribution"))
         await Driver(runs, publisher, feed, pages, progress, wait_seconds).run()
 
 
@@ -270,8 +271,22 @@ class Driver:
             run.differ(_day_path(day.date), "valuation's balances", str(problem))
             return
         state = day_state(run, day.date, self._feed.observed, dict(zip(plans, found, strict=True)), trading)
+        if day.expect.vested is not None and plans:
+            await self._add_vested(run, day, dict(zip(plans, found, strict=True)), state)
         run.days.append({"date": day.date.isoformat(), "expect": state})
         run.differences += expected_differences(_day_path(day.date), day.expect, state)
+
+    async def _add_vested(
+        self, run: FileRun, day: ScenarioDay, balances: Mapping[str, Page], state: dict[str, Any]
+    ) -> None:
+        try:
+            found = await asyncio.gather(
+                *[self._pages.plan_vesting(run.names.full(plan), day.date, self._wait_seconds) for plan in balances]
+            )
+        except PageNotReady as problem:
+            run.differ(f"{_day_path(day.date)}.vested", "contribution's vested percents", str(problem))
+            return
+        state["vested"] = vested_state(run, day.date, balances, found)
 
     async def _late_confirmations(self, day: date) -> None:
         """What was confirmed late must be in the log before the next day is cut."""

@@ -12,10 +12,11 @@ from deploy.scenarios.filerun import FileRun
 from deploy.scenarios.model import Expect
 from deploy.scenarios.names import Namespace
 from deploy.scenarios.observed import Answer, Observed
+from deploy.scenarios.vested import expected_vested
 from shared.values.money import dollars_text
 
 MONEY_KEYS = frozenset({"accepted", "rejected", "amount"})
-LATER_EXPECTATIONS = ("vested", "returns", "as_of")
+LATER_EXPECTATIONS = ("returns", "as_of")
 NOT_SUPPORTED_YET = "not supported yet"
 
 
@@ -54,7 +55,7 @@ def expected_differences(path: str, expect: Expect, state: Mapping[str, Any]) ->
         if key not in state:
             found.append(Difference(f"{path}.{key}", "published", "withheld: the day is not proven"))
             continue
-        wanted = _as_dollars(key, value)
+        wanted = expected_vested(value) if key == "vested" else _as_dollars(key, value)
         counted = isinstance(wanted, int) and isinstance(state[key], list)
         found += differences(f"{path}.{key}", wanted, len(state[key]) if counted else state[key])
     return found

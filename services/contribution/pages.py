@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.contribution import store
+from services.contribution.pages_vesting import plan_vesting
 from shared.runtime.clients import Pool
 from shared.runtime.tokens import caller_in, leaves_out_other_plans
 
@@ -30,4 +31,4 @@ async def payroll_run(pool: Pool, request: Any) -> tuple[int, Any]:
     }
 
 
-PAGES = {"/v1/payrolls/{payroll_id}": payroll_run}
+PAGES = {"/v1/payrolls/{payroll_id}": payroll_run, "/v1/plans/{plan_id}/vesting": plan_vesting}

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import NamedTuple
 
+from services.contribution.rules.eligibility import SEVERANCE_SHORTER_THAN_MONTHS, add_months
+from services.contribution.rules.participant import Participant
 from services.contribution.rules.sources import SCHEDULED, SOURCES
 from shared.values.rounding import half_up_div
 
@@ -82,6 +85,32 @@ def vested_percent(schedules: Mapping[str, VestingSchedule], source: str, years:
 def years_of_service(hours_by_year: Mapping[int, int], through_year: int) -> int:
     """Return the years up to `through_year` with at least 1,000 hours (IRC 411(a)(5)(A))."""
     return sum(year <= through_year and hours >= HOURS_OF_A_YEAR_OF_SERVICE for year, hours in hours_by_year.items())
+
+
+def vesting_service(participant: Participant, as_of: date) -> int:
+    """Return the full years of vesting service by `as_of`.
+
+    By hours where the census tells any (1,000 in a calendar year), else by elapsed time: spells of employment add up,
+    and an absence of less than twelve months counts as worked (Reg. 1.410(a)-7(d)(1)(iii)).
+    """
+    if participant.hours_by_year:
+        return years_of_service(participant.hours_by_year, as_of.year)
+    start: date | None = None
+    end = as_of
+    for spell in participant.employment:
+        if spell.hired > as_of:
+            break
+        if start is None:
+            start = spell.hired
+        elif spell.hired >= add_months(end, SEVERANCE_SHORTER_THAN_MONTHS):
+            # What was served before the absence counts on, the absence does not: move the start by its length.
+            start = spell.hired - timedelta(days=(end - start).days + 1)
+        end = as_of if spell.ended is None else min(spell.ended, as_of)
+    if start is None:
+        return 0
+    years = end.year - start.year
+    # The last day of a year is served when it is over: from 6 January to 5 January is one.
+    return years if add_months(start, 12 * years) <= end + timedelta(days=1) else years - 1
 
 
 def breaks_in_service(hours_by_year: Mapping[int, int], last_worked_year: int, through_year: int) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
+from services.contribution.rules.participant import Employment
 from services.contribution.rules.vesting import (
     CLIFF_3,
     GRADED_2_6,
@@ -17,9 +20,11 @@ from services.contribution.rules.vesting import (
     vested_percent,
     vested_split,
     vesting_schedule_of,
+    vesting_service,
     years_of_service,
 )
 from shared.values.money import cents_of
+from tests.unit.contribution.builders import a_participant
 
 
 def test_a12_match_after_four_years_of_2_6_graded() -> None:
@@ -92,3 +97,31 @@ def test_five_breaks_in_a_row_forfeit() -> None:
     assert is_forfeited(has_cashed_out=False, consecutive_breaks=5)
     assert not is_forfeited(has_cashed_out=False, consecutive_breaks=4)
     assert is_forfeited(has_cashed_out=True, consecutive_breaks=0)
+
+
+@pytest.mark.parametrize(
+    ("spells", "as_of", "years"),
+    [
+        ([("2022-11-20", None)], "2026-11-18", 3),
+        ([("2022-11-20", None)], "2026-11-19", 4),
+        ([("2022-11-20", None)], "2022-11-19", 0),
+        ([("2022-11-20", "2024-11-19")], "2026-11-20", 2),
+        ([("2022-11-20", "2024-11-18")], "2026-11-20", 1),
+        # Away for less than twelve months: it counts as worked. Away for longer: what was served before adds up.
+        ([("2020-01-01", "2020-12-31"), ("2021-06-01", None)], "2023-01-01", 3),
+        ([("2020-01-01", "2021-12-31"), ("2024-01-01", None)], "2024-12-31", 3),
+        ([("2020-01-01", "2021-12-31"), ("2024-01-01", None)], "2024-12-29", 2),
+        ([("2020-02-29", None)], "2021-02-27", 1),
+    ],
+)
+def test_vesting_service_by_elapsed_time(spells: list[tuple[str, str | None]], as_of: str, years: int) -> None:
+    history = tuple(
+        Employment(date.fromisoformat(hired), None if ended is None else date.fromisoformat(ended))
+        for hired, ended in spells
+    )
+    assert vesting_service(a_participant(employment=history), date.fromisoformat(as_of)) == years
+
+
+def test_vesting_service_by_hours_where_the_census_tells_any() -> None:
+    person = a_participant(hours_by_year={2023: 1000, 2024: 999, 2025: 2080, 2026: 1000})
+    assert [vesting_service(person, date(year, 12, 31)) for year in (2022, 2023, 2024, 2025, 2026)] == [0, 1, 1, 2, 3]

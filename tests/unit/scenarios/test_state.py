@@ -162,7 +162,7 @@ def test_expected_money_is_compared_as_dollars() -> None:
 
 
 def test_expectations_of_later_features_differ_and_say_so() -> None:
-    (difference,) = expected_differences("day", Expect(vested={"P1": {}}), state_of(a_run(), Observed()))
+    (difference,) = expected_differences("day", Expect(returns={"P1": {}}), state_of(a_run(), Observed()))
     assert difference.actual == "not supported yet"
 
 

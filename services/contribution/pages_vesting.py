@@ -1,0 +1,36 @@
+"""Read-only page: how much of the employer's money is each participant's own."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import msgspec
+import orjson
+
+from services.contribution import store_vesting
+from services.contribution.rules.participant import Participant
+from services.contribution.rules.plan_rules import plan_rules_of
+from services.contribution.rules.vesting import vested_percent, vesting_service
+from shared.runtime.clients import Pool
+
+_person = msgspec.json.Decoder(Participant).decode
+
+
+async def plan_vesting(pool: Pool, request: Any) -> tuple[int, Any]:
+    """Years of vesting service and vested percents by source, of everybody in a plan, by the facts of a date."""
+    plan_id = request.match_info["plan_id"]
+    try:
+        day = date.fromisoformat(request.query.get("as_of", ""))
+    except ValueError:
+        return 400, {"code": "invalid_date", "detail": "as_of must be an ISO date."}
+    body = await pool.fetchval(store_vesting.PLAN_ON, plan_id, day)
+    if body is None:
+        return 404, {"code": "unknown_plan", "detail": f"No facts of this plan govern {day}."}
+    plan = plan_rules_of(plan_id, orjson.loads(body))
+    participants = []
+    for row in await pool.fetch(store_vesting.PEOPLE_ON, plan_id, day):
+        years = vesting_service(_person(row["person"]), day)
+        percents = {source: vested_percent(plan.vesting, source, years) for source in sorted(plan.sources)}
+        participants.append({"participant_id": row["participant_id"], "years": years, "percents": percents})
+    return 200, {"plan_id": plan_id, "as_of": day.isoformat(), "participants": participants}

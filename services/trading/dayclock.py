@@ -22,16 +22,16 @@ from shared.values.trading_days import (
 )
 
 log = get_logger(__name__)
-TICK_SECONDS = 0.05
+TICK_SECONDS = 0.5
 RETRY_SECONDS = 0.5
 CALENDAR_SECONDS = 60.0
 NO_NEXT_DATE = "refused: the exchange calendar ends here; load the next year before this date is closed"
 
 
 async def run_day_clock(control: Control) -> None:
-    """Ask again and again, in the one worker that reads the day commands: is there a date to cut or to value?"""
+    """Is there a date to cut or to value? Asked when a command came and now and then, where the commands are read."""
     while True:
-        await asyncio.sleep(TICK_SECONDS)
+        await control.news(TICK_SECONDS)
         if not control.reads(DAY_COMMANDS.name):
             continue
         try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -28,6 +30,14 @@ class Control:
     config: Settings
     reads: Callable[[str], bool]
     """True while this worker is the one that reads the named control topic."""
+    stored: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when facts were stored or control topics came to this worker."""
+
+    async def news(self, seconds: float) -> None:
+        """Wait until something was stored, at most ``seconds``."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.stored.wait(), seconds)
+        self.stored.clear()
 
 
 async def append_markers(config: Settings, ce_type: str, trade_date: date) -> None:

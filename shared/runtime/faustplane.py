@@ -88,6 +88,7 @@ class ControlPlane:
         """Topics that are read no more because records are missing from their logs, and why: page."""
         self.connection: Connection | None = None
         self.lock = asyncio.Lock()
+        self.stored = asyncio.Event()
 
     def reads(self, topic: str) -> bool:
         """True while this worker holds the topic."""
@@ -126,6 +127,7 @@ class ControlPlane:
         self.next_offset = {topic: offset for topic, offset in stored.items() if topic not in self.lost}
         for row in rows:
             self.stores[row["topic"]].incarnation = row["incarnation"]
+        self.stored.set()
         log.info("facts_claimed", topics=sorted(self.next_offset), generation=generation)
         return dict(self.next_offset)
 
@@ -154,6 +156,7 @@ class ControlPlane:
                 async with self.lock:
                     connection = await self._connected()
                     self.next_offset[store.name] = await store.store(connection, records)
+                self.stored.set()
                 return
             except Fenced as fenced:
                 log.warning("facts_fenced", reason=str(fenced))

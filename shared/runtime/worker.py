@@ -76,7 +76,7 @@ class Worker:
         self.pool = await open_pool(self.service.database)
         control_plane = self.app.control_plane
         await control_plane.open()
-        control = Control(self.pool, self.config, control_plane.reads)
+        control = Control(self.pool, self.config, control_plane.reads, control_plane.stored)
         runs: list[Any] = [control_plane.run(name) for name in control_plane.stores]
         runs += [background(control) for background in self.service.background]
         runs += [self.exposition.watch_loop(), run_snapshots(control, self.service, self.exposition)]

@@ -24,7 +24,10 @@ from shared.runtime.logs import configure_logs
 from tests.load.peers import engine, harness, table
 
 HERE, ROOT = harness.HERE, harness.ROOT
-BROKER = {"broker_full_compiler": True, "broker_heap_mb": 1024, "postgres_settings": {"shared_buffers": "'1GB'"}}
+BROKER: dict[str, Any] = {
+    "broker_full_compiler": True, "broker_heap_mb": 1024, "postgres_settings": {"shared_buffers": "'1GB'"},
+    "ready_timeout_seconds": 180.0,
+}  # fmt: skip
 """The same servers for the peers and for the engine: Kafka's full compiler, as anybody would run it for load."""
 TEST_SECONDS_MAX = 240.0
 Test = tuple[str, str, int]

@@ -19,6 +19,7 @@ import typer
 from deploy.cli.output import JsonOption, fail, note, out, print_document
 from deploy.cluster import Cluster, ClusterError
 
+READY_SECONDS = 180.0
 SERVICES = ("contribution", "allocation", "trading", "valuation")
 
 bench_app = typer.Typer(no_args_is_help=True, help="Measure a payday: rates, CPU, memory, and that nothing is lost.")
@@ -144,7 +145,9 @@ async def _cluster(workers: int, partitions: int, keep: bool) -> AsyncIterator[C
     try:
         note("starting the cluster")
         counts = dict.fromkeys(SERVICES, workers)
-        async with await Cluster.start(folder, partitions=partitions, workers=counts) as started:
+        async with await Cluster.start(
+            folder, partitions=partitions, workers=counts, ready_timeout_seconds=READY_SECONDS
+        ) as started:
             yield started
     finally:
         if keep:

@@ -17,6 +17,8 @@ from shared.events.topics import PAYROLL_CONTRIBUTIONS
 from shared.runtime.clients import kafka_producer
 from shared.runtime.settings import Settings
 
+READY_SECONDS = 180.0
+"""A machine that is busy may take its time to start a cluster."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -75,7 +77,9 @@ async def _own(partitions: int, workers: int, keep: bool) -> AsyncIterator[Clust
     folder = Path(tempfile.mkdtemp(prefix="nestwork-load-"))
     counts = dict.fromkeys(("contribution", "allocation", "trading", "valuation"), workers)
     try:
-        async with await Cluster.start(folder, partitions=partitions, workers=counts) as cluster:
+        async with await Cluster.start(
+            folder, partitions=partitions, workers=counts, ready_timeout_seconds=READY_SECONDS
+        ) as cluster:
             yield cluster
     finally:
         if not keep:

@@ -16,7 +16,7 @@ from shared.events.topics import PAYROLL_CONTRIBUTIONS
 from shared.values.hashing import murmur2_many
 
 TICK_SECONDS = 0.005
-"""Lines gather this long, as with a client's linger; one by one they would cost sender and broker several times more."""
+"""Lines gather this long, as with a client's linger; one by one they cost sender and broker several times more."""
 LINES_PER_TURN = 2_000
 WINDOW_LINES = 20_000
 """With ``max``: how many lines may be unanswered at a time."""

@@ -159,7 +159,8 @@ class Payday:
 @asynccontextmanager
 async def open_payday(folder: Path) -> AsyncIterator[Payday]:
     """A fresh cluster with one worker of each service and the custodian, its first day closed."""
-    cluster = await Cluster.start(folder, partitions=PARTITIONS, postgres_settings={"shared_buffers": "'128MB'"})
+    settings = {"shared_buffers": "'128MB'"}
+    cluster = await Cluster.start(folder, partitions=PARTITIONS, postgres_settings=settings, intake=True)
     try:
         config = Settings.model_validate(cluster.environment())
         async with open_wire(cluster, config) as wire:

@@ -84,7 +84,8 @@ def documents() -> dict[Path, str]:
 
 def _text(manifests: list[dict[str, Any]]) -> str:
     head = "# Made by `make manifests`; do not edit.\n"
-    return head + yaml.safe_dump_all(manifests, sort_keys=False, width=1_000, explicit_start=False)
+    text: str = yaml.safe_dump_all(manifests, sort_keys=False, width=1_000, explicit_start=False)
+    return head + text
 
 
 def main() -> None:

@@ -39,7 +39,7 @@ async def answer(connection: Connection, asked: dict[str, Any]) -> dict[str, Any
     """Work out the shares. Raises ``Unanswerable``, ``ValueError``."""
     plan_id, year = asked["plan_id"], asked["year"]
     plan = await _plan(connection, plan_id)
-    limits = await _limits(connection, year)
+    limits = plan.limits(await _limits(connection, year))
     held = await connection.fetchval(store_employer.HELD, plan_id, year)
     if held:
         raise Unanswerable(

@@ -23,6 +23,8 @@ WholePercent = Annotated[str, Field(strict=True, pattern=r"^[0-9]{1,3}$")]
 PercentByYear = Annotated[tuple[WholePercent, ...], Field(min_length=1, max_length=10), AfterValidator(_rises)]
 
 
+ShortYear = Annotated[int, Field(ge=1987, le=2200)]
+ShortMonths = Annotated[int, Field(strict=True, ge=1, le=11)]
 Tier = Annotated[tuple[DecimalText, ...], Field(min_length=2, max_length=2)]
 
 
@@ -81,6 +83,9 @@ class PlanFact(Event):
     """How many days after the last day a pay cheque is still taken; left out = two and a half months."""
     vesting: dict[Source, Literal["immediate", "cliff_3", "graded_2_6"] | PercentByYear] = Field(default_factory=dict)
     """Schedule by source: a name, or the percent after 1, 2, 3 … years. Left out = vested at once."""
+    short_years: dict[ShortYear, ShortMonths] = Field(default_factory=dict)
+    """Years in which the limitation year has fewer than twelve months (a plan amended or ended), by how many it has:
+    415(c) and 401(a)(17) shrink with them. A new plan with a whole limitation year is not short."""
     same_day_exchange: Annotated[bool, Field(strict=True)] = True
     """Buys of an exchange trade on the date of its sells, with their confirmed dollars; else on the next date."""
 

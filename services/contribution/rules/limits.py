@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -95,6 +95,19 @@ def must_be_roth(limits: Limits, prior_year_wages_cents: int | None) -> bool:
     """
     threshold = limits.roth_catch_up_wages_cents
     return threshold is not None and prior_year_wages_cents is not None and prior_year_wages_cents > threshold
+
+
+@cache
+def shortened(limits: Limits, months: int) -> Limits:
+    """Return the limits of a plan whose limitation year of that calendar year has only so many months.
+
+    Law: 415(c) and 401(a)(17) shrink, Reg. 1.415(j)-1(d), 1.401(a)(17)-1(b)(3)(iii); 402(g) and catch-up never do.
+    """
+    return replace(
+        limits,
+        annual_additions_cents=prorated_limit(limits.annual_additions_cents, months),
+        compensation_cents=prorated_limit(limits.compensation_cents, months),
+    )
 
 
 def prorated_limit(limit_cents: int, months: int) -> int:

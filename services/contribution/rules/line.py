@@ -111,6 +111,8 @@ def decide_line(
         if kept or not cuts:
             return hold_line(LIMITS_NOT_LOADED, year_to_date)
         return _all_refused(line, cuts, year_to_date)
+    if plan.short_years:
+        limits = plan.limits(limits)
     counted = max(0, min(line.compensation, limits.compensation_cents - year_to_date.compensation_cents))
     case = _Case(line, plan, participant, limits, year_to_date, counted)
     money, deferral_cuts = _within_402g_with_match(case, kept)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.contribution.rules.eligibility import EligibilityRule, eligibility_rule_of
+from services.contribution.rules.limits import Limits, shortened
 from services.contribution.rules.match import MatchFormula, match_formula_of
 from services.contribution.rules.sources import SOURCES
 from services.contribution.rules.vesting import VestingSchedule, vesting_schedule_of
@@ -27,12 +28,19 @@ class PlanRules:
     eligibility: EligibilityRule | None = None
     post_severance_days: int | None = None
     vesting: Mapping[str, VestingSchedule] = field(default_factory=dict)
+    short_years: Mapping[int, int] = field(default_factory=dict)
+    """Calendar years in which the plan's limitation year has less than twelve months, and how many it has."""
     admitted: frozenset[str] = field(init=False)
     """What payroll may send: the plan's sources without the one the engine itself calculates."""
 
     def __post_init__(self) -> None:
         engine_made = frozenset() if self.match is None else frozenset({self.match.source})
         object.__setattr__(self, "admitted", self.sources - engine_made)
+
+    def limits(self, limits: Limits) -> Limits:
+        """Return the year's limits as they hold for this plan."""
+        months = self.short_years.get(limits.year)
+        return limits if months is None else shortened(limits, months)
 
     @property
     def may_deem_roth(self) -> bool:
@@ -61,7 +69,14 @@ def plan_rules_of(plan_id: str, fact: Mapping[str, object]) -> PlanRules:
         eligibility=None if fact.get("eligibility") is None else eligibility_rule_of(fact["eligibility"]),
         post_severance_days=_optional_days(plan_id, fact.get("post_severance_days")),
         vesting={source: vesting_schedule_of(source, schedule) for source, schedule in vesting.items()},
+        short_years=_short_years(plan_id, fact.get("short_years") or {}),
     )
+
+
+def _short_years(plan_id: str, fact: object) -> dict[int, int]:
+    if not isinstance(fact, Mapping) or not all(type(months) is int and 1 <= months <= 11 for months in fact.values()):
+        raise ValueError(f"plan {plan_id}: short_years must give 1 to 11 months for each year")
+    return {int(year): months for year, months in fact.items()}
 
 
 def _one_of(plan_id: str, fact: Mapping[str, object], name: str, allowed: tuple[str, ...]) -> str:

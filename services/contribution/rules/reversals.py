@@ -78,6 +78,7 @@ def reverse_line(
     `plan` and `limits` are those the line was decided by; `year_to_date` is the state before the reversal of the
     line's own year. A line with nothing left to reverse is refused with `REVERSES_TOO_MUCH`.
     """
+    limits = plan.limits(limits)
     if amounts is not None and any(cents < 0 for _, cents in amounts):
         return refuse_reversal(amounts, INVALID_AMOUNT, year_to_date, record)
     if amounts is None and not record.parts:

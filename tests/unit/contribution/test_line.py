@@ -11,6 +11,7 @@ from services.contribution.rules.line import LineDecision, decide_line, refuse_l
 from services.contribution.rules.participant import Employment, Opening, Participant
 from services.contribution.rules.plan_rules import PlanRules, plan_rules_of
 from services.contribution.rules.records import NOTHING_YET, Cut, LimitUse, Relabel, YearToDate, year_to_date_at_start
+from shared.values.money import cents_of
 from tests.unit.contribution.builders import BASIC_MATCH, a_line, a_participant, a_plan, limits_2026
 
 FIFTY_TWO = date(1974, 3, 2)
@@ -218,3 +219,20 @@ def test_a_line_refused_whole_says_why_for_each_part_even_when_it_asks_for_nothi
     assert (decision.status, decision.rejected_cents, decision.codes) == ("rejected", 100, ("INVALID_AMOUNT",))
     empty = Line("ACME", "P1", "R1", date(2026, 11, 20), 0, [], [])
     assert refuse_line(empty, "UNKNOWN_PLAN", NOTHING_YET).codes == ("UNKNOWN_PLAN",)
+
+
+def test_a3_a_short_limitation_year_shrinks_415c_and_counted_pay_and_never_402g() -> None:
+    plan = a_plan(short_years={"2026": 6}, sources=["pre_tax", "after_tax", "match"], match=BASIC_MATCH)
+    line = a_line(("pre_tax", "24500.00"), ("after_tax", "12000.00"), compensation="200000.00")
+    decision = decide_line(line, plan, a_participant(), limits_2026(), NOTHING_YET)
+    # 36,000.00 of additions: the match on 180,000.00 of pay would be 7,200.00 and is cut first, then after-tax money.
+    assert dict(decision.credited) == {"pre_tax": cents_of("24500.00"), "after_tax": cents_of("11500.00")}
+    assert decision.codes == ("LIMIT_415C",)
+    pay = next(use for use in decision.limit_uses if use.limit == "401a17")
+    assert pay.cents == cents_of("180000.00")
+
+
+def test_other_years_of_a_plan_with_a_short_one_are_whole() -> None:
+    plan = a_plan(short_years={"2025": 6})
+    line = a_line(("pre_tax", "24500.00"), ("after_tax", "47500.00"))
+    assert decide_line(line, plan, a_participant(), limits_2026(), NOTHING_YET).status == "accepted"

@@ -141,8 +141,8 @@ def notice_silence(transport: Any) -> None:
             connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-async def _notice_silence(proxied: Any) -> None:
-    notice_silence(proxied._con._transport)
+async def _notice_silence(connection: Connection) -> None:
+    notice_silence(connection._transport)  # A pool hands over the connection itself here, not its proxy.
 
 
 async def open_pool(database: str, config: Settings | None = None, *, size: int = 4) -> Pool:

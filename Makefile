@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check test-chaos test-load test-alerts bench bench-peers bench-scale load docs format up down lock jars-lock clean test-security audit manifests
+.PHONY: help setup demo test check test-chaos test-load test-alerts bench bench-payroll bench-peers bench-scale load docs format up down lock jars-lock clean test-security audit manifests
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,15 +51,17 @@ test-load: setup ## Run the load command in several profiles on clusters of thei
 test-security: setup ## TLS, SCRAM, access lists, database roles, on real servers (Debian's package postgresql)
 	$(BIN)/python -m pytest tests/security --timeout=0
 
-audit: setup ## Look every locked dependency up among known vulnerabilities; fails when it cannot
-	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement requirements.lock
-	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement requirements-dev.lock
+audit: setup ## Look every locked dependency up among known weaknesses; fails when one could not be
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement requirements-dev.lock
 
 manifests: setup ## Derive and render Kubernetes' manifests (needs kustomize or kubectl)
 	$(BIN)/python -m deploy.manifests.render
 
 bench: setup ## Measure a payday end to end
 	$(BIN)/nestwork bench payday --participants $${PARTICIPANTS:-20000}
+
+bench-payroll: setup ## Import a payroll file of LINES rows (default 1,000,000), twice
+	$(BIN)/python -m tests.load.payroll_file --lines $${LINES:-1000000}
 
 bench-peers: setup ## The engine beside Kafka Streams, Java with JDBC, Quix and Faust (goes on where it stopped)
 	tests/load/peers/run --write

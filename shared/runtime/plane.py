@@ -324,10 +324,11 @@ class MoneyPlane:
             await remove_published(connection, published)
             await work.flush()
             await self.guards.points.reach("before_commit")
-        except BaseException:
+        except BaseException as failure:
             metrics.POLLS.labels(result="rolled_back").inc()
-            with contextlib.suppress(*DATABASE_TROUBLE):
-                await transaction.rollback()
+            if not isinstance(failure, OSError):  # A silent connection would only be waited for once more.
+                with contextlib.suppress(*DATABASE_TROUBLE):
+                    await transaction.rollback()
             raise
         await transaction.commit()
         await self.guards.points.reach("after_commit")

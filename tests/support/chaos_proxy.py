@@ -119,12 +119,13 @@ class LossyProxy:
             writer.write(b"N")
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while sent := await reader.read(READ_BYTES):
-            await asyncio.sleep(self.delay)
-            await self._open[FROM].wait()
-            writer.write(sent)
-            await writer.drain()
-        writer.close()
+        with contextlib.suppress(OSError):
+            while sent := await reader.read(READ_BYTES):
+                await asyncio.sleep(self.delay)
+                await self._open[FROM].wait()
+                writer.write(sent)
+                await writer.drain()
+        writer.close()  # Also when the server's end was torn off: a client that hears nothing would wait for long.
 
     async def _copy_until_loss(
         self,

@@ -113,7 +113,7 @@ class Engine:
             self._crashed(actor, failure)
 
     def _crashed(self, actor: str, failure: BaseException) -> None:
-        if actor in self.world.loop.dead:
+        if self.world.loop.is_over or actor in self.world.loop.dead:
             return
         self.world.tell(f"crash {failure!r}")
         if not isinstance(failure, ENVIRONMENT_FAILURES):

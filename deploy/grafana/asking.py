@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import urllib.parse
 import urllib.request
@@ -46,4 +47,5 @@ def _line(legend: str, found: dict[str, object]) -> Line:
     assert isinstance(values, list)
     for name, value in labels.items():
         legend = legend.replace(f"{{{{{name}}}}}", value)
+    legend = re.sub(r"{{\w+}}", "all", legend)
     return Line(legend, [(float(at), float(value)) for at, value in values])

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,10 @@ def draw(dashboard: Dashboard, prometheus: str, file: Path, *, seconds: int = 3_
     from matplotlib import pyplot
 
     document = dashboard.as_json()
+    since = datetime.now(UTC) - timedelta(seconds=seconds)
     rows = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in document["panels"])
-    figure = pyplot.figure(figsize=(18, rows * 0.42), facecolor=PAPER)
-    grid = figure.add_gridspec(rows, GRID_COLUMNS, hspace=2.4, wspace=3.0, left=0.03, right=0.99, top=0.97, bottom=0.03)
+    figure = pyplot.figure(figsize=(18, rows * 0.5), facecolor=PAPER)
+    grid = figure.add_gridspec(rows, GRID_COLUMNS, hspace=4.0, wspace=3.0, left=0.04, right=0.99, top=0.98, bottom=0.02)
     by_title = {panel.title: panel for panel in dashboard.panels}
     for placed in document["panels"]:
         at = placed["gridPos"]
@@ -46,7 +47,11 @@ def draw(dashboard: Dashboard, prometheus: str, file: Path, *, seconds: int = 3_
         panel = by_title[placed["title"]]
         answers = ask(prometheus, panel, seconds=seconds, rate_window=rate_window)
         lines = [line for found in answers.values() for line in found]
-        (_stat if panel.kind == "stat" else _graph)(axes, panel, lines)
+        if panel.kind == "stat":
+            _stat(axes, panel, lines)
+        else:
+            _graph(axes, panel, lines)
+            axes.set(xlim=(since, datetime.now(UTC)))
     figure.savefig(file, dpi=80, facecolor=PAPER)
     pyplot.close(figure)
 

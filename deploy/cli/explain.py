@@ -55,6 +55,11 @@ def story_tree(story: Document) -> Tree:
     _add_waiting(tree, story)
     for order in story["orders"]:
         _add_order(tree, order)
+    for leg in story["taken_back"]:
+        done = f"{leg['done']} for {leg['done_for']}" if leg["done"] else "waits for its buy"
+        shares = f", {leg['shares']} shares of {leg['bought_by']}" if leg["shares"] else ""
+        cents = dollars_text(leg["cents"])
+        _leaf(tree, f"taken back: {leg['source']} {leg['fund_id']} {cents} of {leg['instructed_for']}, {done}{shares}")
     for fill in story["fills"]:
         word = "fill taken back" if fill["kind"] == "fill_reversed" else "fill"
         bought = f"{fill['source']} {fill['shares']} of {fill['fund_id']} at {fill['price']}"

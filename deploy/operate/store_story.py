@@ -33,7 +33,8 @@ SELECT plan_id, version, effective_from FROM participants WHERE participant_id =
 ORDER BY plan_id, version DESC"""
 SPLITS = """
 SELECT trade_date, cause, rule_set, accounts, sources, leg_cents, election FROM journal
-WHERE lane = $1 AND participant_id = $2 AND kind = 'split' AND cause = ANY($3::uuid[]) ORDER BY trade_date, entry"""
+WHERE lane = $1 AND participant_id = $2 AND kind IN ('split', 'split_reversed') AND cause = ANY($3::uuid[])
+ORDER BY trade_date, entry"""
 ELECTION = """
 SELECT version, received_for, effective_from, parts::text AS parts FROM elections
 WHERE participant_id = $1 AND plan_id = $2 AND version = $3"""
@@ -47,6 +48,9 @@ WHERE p.lane = $1 AND (p.trade_date = ANY($3::date[])
                        OR p.order_id IN (SELECT order_id FROM orders WHERE trade_date = $4))
   AND p.participants @> ARRAY[$2::text] AND leg.who = $2
 ORDER BY p.plan_id, p.fund_id, p.side, leg.source"""
+TAKEN_BACK = """
+SELECT trade_date, cause, reverses, plan_id, fund_id, source, cents, instructed_for, done, done_for, bought_by, units
+FROM reversal_legs WHERE lane = $1 AND participant_id = $2 AND trade_date <= $3 ORDER BY entry, source, fund_id"""
 ORDERS = """
 SELECT order_id, trade_date, plan_id, fund_id, side, unit, amount, status, break_code, version, price, cents, units,
        carried_to

@@ -55,6 +55,7 @@ class Teller:
             "dead_letters": await self._letters(),
             "elections_received": await self._elections(),
             "orders": orders,
+            "taken_back": await self._taken_back(),
             "fills": await self._fills([order["order_id"] for order in orders]),
             "balances": await self._balances(),
         }
@@ -176,6 +177,16 @@ class Teller:
             fill["shares"] = self._shares(fill.pop("units"), row["fund_id"])
             fills.append(fill)
         return fills
+
+    async def _taken_back(self) -> list[Document]:
+        """Legs of reversed lines after the trade: sold, cancelled, or waiting for their buy."""
+        rows = await self._books.trading.rows(store_story.TAKEN_BACK, self._lane, self._participant, self._day)
+        found = []
+        for row in rows:
+            leg = _flat(row) | {"cause": row["cause"].hex, "reverses": row["reverses"].hex}
+            leg["shares"] = self._shares(leg.pop("units"), row["fund_id"])
+            found.append(leg)
+        return found
 
     async def _balances(self) -> list[Document]:
         book = self._books.valuation

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from deploy.cluster import Cluster
 from deploy.operate.proof import prove, prove_books
+from deploy.operate.story import explain
 from deploy.operate.target import of_folder
 from shared.runtime.settings import Settings
 from shared.values.trading_days import next_trading_day
@@ -102,6 +103,16 @@ async def test_a_participant_sees_what_was_sold(reversed_cluster: Cluster) -> No
     _, answer = await page(f"{reversed_cluster.web_url('valuation')}/v1/participants/s000-P3/transactions")
     told = [(one["kind"], one["shares"], one["cents"], one.get("proceeds_cents")) for one in answer["transactions"]]
     assert told == [("fill", "2.000", 1_000, None), ("fill", "-2.000", -1_000, 1_200)]
+
+
+async def test_a_reversal_can_be_explained(config: Settings) -> None:
+    story = await explain(config, "s000-P1", FIRST)
+    (line,) = [one for one in story["lines"] if one["kind"] == "reversal"]
+    assert line["receipt"]["credited"] == {"pre_tax": -5_001}
+    assert sorted(leg["cents"] for leg in line["split"][0]["legs"]) == [-2_501, -2_500]
+    told = [(leg["fund_id"], leg["cents"], leg["done"], leg["shares"]) for leg in story["taken_back"]]
+    assert told == [("s000-F1", 2_501, "sold", "2.501"), ("s000-F2", 2_500, "cancelled", None)]
+    assert {order["side"] for order in story["orders"]} == {"buy", "sell"}
 
 
 async def test_a_correction_of_what_was_sold_since_is_a_break_and_changes_nothing(reversed_cluster: Cluster) -> None:

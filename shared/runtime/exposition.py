@@ -28,8 +28,8 @@ LOOP_TICK_SECONDS = 0.25
 class Exposition:
     """The metrics of one worker."""
 
-    def __init__(self, service: str, plane: Callable[[], Any]) -> None:
-        self.service, self.plane = service, plane
+    def __init__(self, service: str, plane: Callable[[], Any], facts_stopped: Callable[[], int] = lambda: 0) -> None:
+        self.service, self.plane, self.facts_stopped = service, plane, facts_stopped
         self.snapshot: list[Value] = []
         self.loop_lag = 0.0
         self.registry = CollectorRegistry(auto_describe=False)
@@ -61,7 +61,7 @@ class Exposition:
         if plane is None:
             return
         yield metrics.LANES_CONFIGURED, (), plane.config.partitions
-        yield metrics.LANES_STOPPED, (), len(plane.stopped_lanes)
+        yield metrics.LANES_STOPPED, (), len(plane.stopped_lanes) + self.facts_stopped()
         yield metrics.REBALANCES, (), plane.membership.rebalances
         yield metrics.OUTBOX_OLDEST, (), plane.relay.waiting_since
         for topic, partition, records, seconds in plane.intake.lag(time.time()):

@@ -76,7 +76,7 @@ CENTS_REJECTED = Counter("nestwork_cents_rejected_total", "Cents of payroll line
 
 # -- read from the worker ----------------------------------------------------------------------------------------------
 
-LANES_STOPPED = Family("nestwork_lanes_stopped", "Lanes stopped because an internal log lost records: page.")
+LANES_STOPPED = Family("nestwork_lanes_stopped", "Lanes and fact topics that stopped because a log lost records: page.")
 LANES_CONFIGURED = Family("nestwork_lanes_configured", "Lanes the service has, over all its workers.")
 LAG_RECORDS = Family(
     "nestwork_lag_records", "Records in the log that the lane's owner has not decided.", ("topic", "partition")
@@ -141,6 +141,10 @@ FUNDING_AGE = Family(
 )
 RUNS_WAITING = Family("nestwork_runs_waiting", "Payroll runs that could not trade at the last cut, by code.", ("code",))
 RUNS_SHORT_CENTS = Family("nestwork_runs_short_cents", "Cash that payroll runs lacked at the last cut.")
+DEPOSITS_OVERDUE = Family(
+    "nestwork_deposits_overdue_cents",
+    "Cash that runs lacked at the last cut although it was due: the seventh federal business day after the pay date.",
+)
 ORDERS_OPEN = Family("nestwork_orders_open", "Orders without a final answer, by state.", ("state",))
 ORDERS_CENTS = Family("nestwork_orders_open_cents", "Dollars of those orders, in cents, by state.", ("state",))
 ORDERS_OLDEST = Family(
@@ -173,7 +177,7 @@ UNPROVEN_DATES = Family("nestwork_unproven_dates", "Closed dates whose proof did
 SNAPSHOTS = (
     SNAPSHOT_AT, SNAPSHOT_SECONDS, SUSPENSE_CENTS, SUSPENSE_ITEMS, SUSPENSE_OLDEST, LETTERS_WAITING, LETTERS_CENTS,
     LETTERS_OLDEST, CLOSING_SINCE, LAST_CLOSED, DAY_CENTS, UNTRADED_OLDEST, FUNDING_AGE, RUNS_WAITING, RUNS_SHORT_CENTS,
-    ORDERS_OPEN, ORDERS_CENTS, ORDERS_OLDEST, BREAKS, BREAKS_CENTS, BREAKS_OLDEST, CUTOFF_DUE, UNVALUED_OLDEST,
+    DEPOSITS_OVERDUE, ORDERS_OPEN, ORDERS_CENTS, ORDERS_OLDEST, BREAKS, BREAKS_CENTS, BREAKS_OLDEST, CUTOFF_DUE, UNVALUED_OLDEST,
     CONSERVATION_BREAKS, CONSERVATION_ERROR, CONSERVATION_UNITS, LAST_PROOF, UNPROVEN_DATES,
 )  # fmt: skip
 

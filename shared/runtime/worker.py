@@ -66,7 +66,7 @@ class Worker:
         self.plane: MoneyPlane | None = None
         self.pool: Pool | None = None
         self.tokens = Tokens(self.config.tokens_file) if self.config.tokens_file is not None else None
-        self.exposition = Exposition(service.name, lambda: self.plane)
+        self.exposition = Exposition(service.name, lambda: self.plane, lambda: len(app.control_plane.lost))
         self.tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

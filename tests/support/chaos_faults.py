@@ -314,7 +314,7 @@ class Fault:
 FAULTS = (
     Fault(kill_a_worker, 6), Fault(kill_a_burst, 3), Fault(freeze_a_worker, 4), Fault(freeze_a_service, 1, True),
     Fault(rebalance_storm, 2, True), Fault(scale_down_and_up, 2),
-    Fault(stop_a_broker), Fault(kill_a_broker, 3), Fault(broker_away, 2), Fault(broker_isolated, 2),
+    Fault(stop_a_broker, 2), Fault(kill_a_broker, 2), Fault(broker_away, 2), Fault(broker_isolated, 2),
     Fault(coordinator_dies, 2), Fault(all_brokers_die, 1, True),
     Fault(database_crashes, 2, True), Fault(database_restarts, 2, True), Fault(database_fails_over, 4, True),
     Fault(standby_dies, 1, True), Fault(slow_disk, 2, True), Fault(sessions_terminated, 2), Fault(lanes_locked, 2),

@@ -54,11 +54,15 @@ class Schedule:
     async def run(self, until: asyncio.Event) -> None:
         """Draw faults until told to stop; the one under way is finished and healed first."""
         dice = self.field.dice
+        deck: list[Fault] = []
         while not until.is_set():
             if dice.random() < CALM_SHARE:
                 await _sleep(until, dice.uniform(5, 10))
                 continue
-            await self.suffer(dice.choices(FAULTS, weights=[fault.weight for fault in FAULTS])[0])
+            if not deck:  # Every fault comes, the likelier ones more often, before any comes more often than its share.
+                deck = [fault for fault in FAULTS for _ in range(fault.weight)]
+                dice.shuffle(deck)
+            await self.suffer(deck.pop())
             await _sleep(until, dice.uniform(0.5, 4))
 
     async def suffer(self, fault: Fault) -> Episode:

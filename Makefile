@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check test-chaos test-load test-alerts bench bench-payroll bench-peers bench-scale load docs format up down lock jars-lock clean test-security audit manifests
+.PHONY: help setup demo test check test-model test-simulation test-chaos test-load test-alerts bench bench-payroll bench-peers bench-scale load docs format up down lock jars-lock clean test-security audit manifests
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,12 @@ check: setup ## Format, lint, types, architecture, generated docs, tidiness
 	$(BIN)/lint-imports
 	$(BIN)/nestwork docs check
 	$(BIN)/python -m pytest -q tests/unit/test_tidy.py tests/unit/manifests tests/unit/compose tests/unit/security
+
+test-model: setup ## Explore the delivery protocol in larger worlds, exhaustively (minutes)
+	MODEL_WORLDS=all $(BIN)/python -m pytest -q tests/model --timeout=0
+
+test-simulation: setup ## Simulate thousands of paydays with faults (FIRST, SEEDS)
+	SIMULATION_FIRST=$${FIRST:-1} SIMULATION_SEEDS=$${SEEDS:-2000} $(BIN)/python -m pytest -q tests/simulation --timeout=0
 
 test-chaos: setup ## Kill processes while money moves (CHAOS_SEED, CHAOS_MINUTES)
 	CHAOS_SEED=$(CHAOS_SEED) CHAOS_MINUTES=$(CHAOS_MINUTES) $(BIN)/python -m pytest tests/chaos --timeout=0

@@ -229,7 +229,11 @@ def _document(measured: dict[str, Any], workers: int, partitions: int) -> dict[s
 
 
 def _machine() -> dict[str, Any]:
-    return {"cpus": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
+    load = round(os.getloadavg()[2], 1)
+    return {
+        "cpus": os.cpu_count(), "system": platform.platform(), "python": platform.python_version(),
+        "load_average_15_minutes": load,
+    }  # fmt: skip
 
 
 def _print(document: dict[str, Any]) -> None:

@@ -169,7 +169,7 @@ def _read(path: Path) -> LoadResult:
 def _print_comparison(document: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("figure", "before", "after", "change", "noise band", "verdict"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for one in document["differences"]:
         change, band = f"{one['change']:+.1%}", f"± {one['band']:.1%}"
         table.add_row(one["figure"], str(one["before"]), str(one["after"]), change, band, one["verdict"])

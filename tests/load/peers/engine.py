@@ -28,6 +28,7 @@ import psutil
 from deploy.bench import costs
 from deploy.bench.store import Progress, open_progress
 from deploy.cluster import Cluster
+from deploy.operate import store_day
 from deploy.operate.day import Closer
 from deploy.operate.target import of_folder
 from deploy.wire.outgoing import Outgoing, event
@@ -54,6 +55,7 @@ FUND_OF = {fund: f"{place}_{fund}" for place, fund in enumerate(job.FUNDS)}
 """Ties of a split go to the fund that stands first: by its id here, by its place in the list at the peers."""
 WAIT_SECONDS = 180.0
 QUIET_SECONDS = 3.0
+GOING_ON_SECONDS_MAX = 45.0
 LOOK_SECONDS = 0.02
 LINES = """
 SELECT count(*) AS lines, coalesce(sum(requested - rejected), 0)::bigint AS accepted
@@ -185,6 +187,7 @@ class EngineBench:
         async with await open_pool("nestwork_trading", self.config, size=1) as pool:
             closer = Closer(self.config, day, pool, pool, deadline=time.monotonic() + WAIT_SECONDS, tell=lambda _: None)
             await closer.command(CloseRequested, "close")
+            await closer.until(lambda: pool.fetchval(store_day.MARKED, "cut", day), "the cut to stand in the logs")
             if built:
                 await closer.until(closer.is_decided, "the day before to be closed", "day")
 
@@ -194,6 +197,15 @@ class EngineBench:
             while (found := await self.progress.entries(service)) < entries:  # noqa: ASYNC110 (a database has no event)
                 await asyncio.sleep(LOOK_SECONDS)
         return found, time.time()
+
+    async def grows(self, service: str, seen: int, since: float) -> float:
+        """Seconds from ``since`` until a service goes on; 0 when there was nothing left for it to do."""
+        ends = time.time() + GOING_ON_SECONDS_MAX
+        while time.time() < ends:
+            if await self.progress.entries(service) > seen:
+                return round(time.time() - since, 1)
+            await asyncio.sleep(LOOK_SECONDS)
+        return 0.0
 
     async def drained(self) -> float:
         """Wait until both services are quiet with an empty outbox; when the last instruction became visible."""
@@ -279,8 +291,7 @@ async def kill(home: Path, options: dict[str, Any], count: int, seed: int) -> di
             await asyncio.sleep(dice.uniform(0, 0.12))
             seen, killed = await bench.progress.entries(service), time.time()
             bench.cluster.kill_worker(service)
-            _, again = await bench.until(service, min(seen + 1, begins[service] + count - 1))
-            resumed.append(round(again - killed, 1))
+            resumed.append(await bench.grows(service, seen, killed))
         await bench.drained()
         finding = await check(bench, wanted(messages))
     return {"peer": NAME, "test": "kill", "n": count, "resumed_after_s": max(resumed), **finding}

@@ -28,7 +28,7 @@ from deploy.cluster.spec import SERVICES, ClusterSpec
 from deploy.cluster.state import Phase, ProcessRecord, State, read_state, write_state
 
 TICK_SECONDS = 0.02
-INFRASTRUCTURE_TIMEOUT_SECONDS = 60.0
+INFRASTRUCTURE_TIMEOUT_SECONDS = 180.0
 QUICK_DEATHS_MAX = 3  # While starting; later a process is tried again for ever, ever more slowly.
 
 
@@ -157,7 +157,7 @@ class Supervisor:
         command = [sys.executable, "-m", "deploy.cluster.prepare", *SERVICES]
         process = processes.start(command, log=log, environment=environment, folder=Path.cwd())
         try:
-            self.wait_for(lambda: process.poll() is not None, 60.0, f"databases and topics not ready, see {log}")
+            self.wait_for(lambda: process.poll() is not None, 180.0, f"databases and topics not ready, see {log}")
         finally:
             if process.poll() is None:
                 process.kill()

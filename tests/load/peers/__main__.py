@@ -29,7 +29,6 @@ BROKER: dict[str, Any] = {
     "ready_timeout_seconds": 180.0,
 }  # fmt: skip
 """The same servers for the peers and for the engine: Kafka's full compiler, as anybody would run it for load."""
-TEST_SECONDS_MAX = 240.0
 Test = tuple[str, str, int]
 """Peer, drain or kill, number of the round."""
 
@@ -130,7 +129,7 @@ class Comparison:
         name, kind, number = test
         count, seed = self.lines(name, kind), self.options.seed + number
         try:
-            async with asyncio.timeout(TEST_SECONDS_MAX):
+            async with asyncio.timeout(self.options.test_seconds):
                 if name == engine.NAME:
                     measure = engine.run if kind == "drain" else engine.kill
                     return await measure(self.home, {"custodian": False, **BROKER}, count, seed)
@@ -158,6 +157,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=1)
     parser.add_argument("--seed", type=int, default=20261120)
     parser.add_argument("--minutes", type=float, default=12.0, help="start no further test after this time")
+    parser.add_argument("--test-seconds", type=float, default=240.0, help="give a single test up after this time")
     parser.add_argument("--peers", nargs="+", choices=names, default=names)
     parser.add_argument("--home", type=Path, default=ROOT / "reports" / "peers", help="scratch and results")
     parser.add_argument("--fresh", action="store_true", help="forget earlier results")

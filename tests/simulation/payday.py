@@ -138,9 +138,7 @@ class Outsider:
 
     def _lines(self, day: date) -> None:
         for ce_id, body, partition in self.payday.lines[day]:
-            self.say(
-                topics.PAYROLL_CONTRIBUTIONS, body["participant_id"], Contribution.ce_type, body, ce_id, partition
-            )
+            self.say(topics.PAYROLL_CONTRIBUTIONS, body["participant_id"], Contribution.ce_type, body, ce_id, partition)
         payroll = f"R-ACME-{day}"
         body = {
             "payroll_id": payroll, "plan_id": "ACME", "cents": 10_000_000, "reference": f"wire-{day}",
@@ -155,9 +153,7 @@ class Outsider:
     def _prices(self, day: date) -> None:
         for fund, (_, price) in FUNDS.items():
             body = {"fund_id": fund, "price_date": day.isoformat(), "price": price, "status": "final", "version": 1}
-            self.say(
-                topics.MARKET_PRICES, f"{fund}:{day}", PriceFact.ce_type, body, f"price-{fund}-{day}", None
-            )
+            self.say(topics.MARKET_PRICES, f"{fund}:{day}", PriceFact.ce_type, body, f"price-{fund}-{day}", None)
 
     # -- what is waited for ------------------------------------------------------------------------------------------
 
@@ -187,9 +183,7 @@ class Outsider:
         self._answer(day)
         await self.until(lambda: self._all_judged(day), f"verdicts on the confirmations of {day}")
         self._command(ValueRequested.ce_type, day)
-        await self.until(
-            lambda: self._marked(VALUE_CUT, day, topics.VALUE_CUT_TOPICS), f"the value cut of {day}"
-        )
+        await self.until(lambda: self._marked(VALUE_CUT, day, topics.VALUE_CUT_TOPICS), f"the value cut of {day}")
         self._holdings(day)
         await self.until(lambda: self._said_closed(day), f"day.closed of {day}")
 
@@ -198,7 +192,9 @@ class Outsider:
 
     def _is_built(self, day: date) -> bool:
         """Every order of the date stands in the custodian's log."""
-        decided = any(row["cycle"] == "day" and row["trade_date"] == day for row in self._rows("trading", "decided_days"))
+        decided = any(
+            row["cycle"] == "day" and row["trade_date"] == day for row in self._rows("trading", "decided_days")
+        )
         self._read_orders()
         booked = [row["order_id"] for row in self._rows("trading", "orders") if row["trade_date"] == day]
         return decided and all(order in self.orders for order in booked)
@@ -223,7 +219,9 @@ class Outsider:
             place = (body["plan_id"], body["fund_id"])
             self.held[place] = self.held.get(place, 0) + (figures.units if body["side"] == "buy" else -figures.units)
             for number, one in enumerate(answers):
-                said = {name: getattr(one, name) for name in ("order_id", "status", "version", "shares", "price", "cents")}
+                said = {
+                    name: getattr(one, name) for name in ("order_id", "status", "version", "shares", "price", "cents")
+                }
                 self.say(
                     topics.CUSTODIAN_CONFIRMATIONS, order_id, Confirmation.ce_type, said, f"{order_id}/{number}", None
                 )

@@ -10,7 +10,12 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from asyncpg.exceptions import CheckViolationError, ForeignKeyViolationError, NotNullViolationError, UniqueViolationError
+from asyncpg.exceptions import (
+    CheckViolationError,
+    ForeignKeyViolationError,
+    NotNullViolationError,
+    UniqueViolationError,
+)
 
 from tests.simulation.store_expressions import Environment
 from tests.simulation.store_schema import Schema, Unique, schemas_of

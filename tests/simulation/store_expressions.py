@@ -174,7 +174,9 @@ def _any(node: Any, scope: Scope, compare: Callable[[Any, Any], Any]) -> Compile
         first, among = left(env), values(env)
         if first is None or among is None:
             return None
-        return True if any(one is not None and compare(first, one) for one in among) else None if None in among else False
+        return (
+            True if any(one is not None and compare(first, one) for one in among) else None if None in among else False
+        )
 
     return apply
 

@@ -199,7 +199,7 @@ def _order_key(value: Any) -> tuple[bool, Any]:
 
 
 def _has_aggregate(node: Any) -> bool:
-    if isinstance(node, exp.Window) or isinstance(node, exp.Subquery):
+    if isinstance(node, (exp.Window, exp.Subquery)):
         return False
     if isinstance(node, AGGREGATES):
         return True

@@ -15,12 +15,15 @@ from tests.simulation.store_values import stored_as
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "schema"
 TABLE = re.compile(r"^CREATE TABLE public\.(\w+) \((.*?)\n\)[^;]*;", re.MULTILINE | re.DOTALL)
 COLUMN = re.compile(r'^"?(\w+)"? (.+?)(?: DEFAULT (.+?))?( NOT NULL)?$')
-IDENTITY = re.compile(r"^ALTER TABLE public\.(\w+) ALTER COLUMN \"?(\w+)\"? ADD GENERATED ALWAYS AS IDENTITY", re.MULTILINE)
+IDENTITY = re.compile(
+    r"^ALTER TABLE public\.(\w+) ALTER COLUMN \"?(\w+)\"? ADD GENERATED ALWAYS AS IDENTITY", re.MULTILINE
+)
 KEY = re.compile(
     r"^ALTER TABLE ONLY public\.(\w+)\n\s+ADD CONSTRAINT (\w+) (?:PRIMARY KEY|UNIQUE) \(([^)]*)\);", re.MULTILINE
 )
 REFERENCE = re.compile(
-    r"^ALTER TABLE ONLY public\.(\w+)\n\s+ADD CONSTRAINT (\w+) FOREIGN KEY \((\w+)\) REFERENCES public\.(\w+)\((\w+)\);",
+    r"^ALTER TABLE ONLY public\.(\w+)\n\s+ADD CONSTRAINT (\w+) FOREIGN KEY \((\w+)\)"
+    r" REFERENCES public\.(\w+)\((\w+)\);",
     re.MULTILINE,
 )
 INDEX = re.compile(

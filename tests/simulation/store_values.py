@@ -15,7 +15,6 @@ from asyncpg.pgproto.pgproto import UUID
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 """What asyncpg makes of -infinity."""
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-INTEGERS = {"smallint": 2, "integer": 4, "bigint": 8}
 
 
 class Row(Sequence[Any]):
@@ -59,27 +58,30 @@ def stored_as(kind: str, value: Any) -> Any:
     """A value as a column of this type keeps it. Raises ``DataError`` when it can't."""
     if value is None:
         return None
-    if kind == "jsonb":
-        return jsonb_text(value)
-    if kind in INTEGERS:
-        if isinstance(value, Decimal):
-            value = int(value)
-        if not isinstance(value, int) or value.bit_length() >= 8 * INTEGERS[kind]:
-            raise DataError(f"{value!r} is no {kind}")
-        return value
-    if kind == "uuid":
-        return value if isinstance(value, UUID) else UUID(value)
-    if kind == '"char"':
-        return value.encode() if isinstance(value, str) else bytes(value)
-    if kind == "bytea":
-        return value.encode() if isinstance(value, str) else bytes(value)
-    if kind == "timestamp with time zone" and value == "-infinity":
-        return EARLIEST
-    if kind == "text" and (not isinstance(value, str) or "\x00" in value):
-        raise DataError(f"{value!r} is no text")
     if kind.endswith("[]"):
         return list(value)
+    convert = KEPT.get(kind)
+    return value if convert is None else convert(value)
+
+
+def _integer(bytes_most: int) -> Callable[[Any], int]:
+    def convert(value: Any) -> int:
+        number = int(value) if isinstance(value, Decimal) else value
+        if not isinstance(number, int) or number.bit_length() >= 8 * bytes_most:
+            raise DataError(f"{value!r} is no integer of {bytes_most} bytes")
+        return number
+
+    return convert
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or "\x00" in value:
+        raise DataError(f"{value!r} is no text")
     return value
+
+
+def _bytes(value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes(value)
 
 
 def jsonb_text(value: Any) -> str:
@@ -152,4 +154,16 @@ DECODERS: Mapping[str, Callable[[bytes], Any]] = {
     "uuid": UUID,
     "date": lambda cell: date(2000, 1, 1) + timedelta(days=_number("i")(cell)),
     "timestamp with time zone": lambda cell: EPOCH + timedelta(microseconds=_number("q")(cell)),
+}
+
+KEPT: Mapping[str, Callable[[Any], Any]] = {
+    "jsonb": jsonb_text,
+    "smallint": _integer(2),
+    "integer": _integer(4),
+    "bigint": _integer(8),
+    "uuid": lambda value: value if isinstance(value, UUID) else UUID(value),
+    '"char"': _bytes,
+    "bytea": _bytes,
+    "text": _text,
+    "timestamp with time zone": lambda value: EARLIEST if value == "-infinity" else value,
 }

@@ -77,7 +77,11 @@ async def a_log_keeps_order_dense_offsets_headers_and_its_own_time(broker: Broke
         reader.assign([place])
         reader.seek(place, 0)
         records = await read(reader, 3, place)
-        assert [(one.offset, one.value, one.key) for one in records] == [(0, b"a", b"k"), (1, b"b", b"k"), (2, b"c", b"k")]
+        assert [(one.offset, one.value, one.key) for one in records] == [
+            (0, b"a", b"k"),
+            (1, b"b", b"k"),
+            (2, b"c", b"k"),
+        ]
         assert [tuple(one.headers) for one in records] == [(("n", b"a"),), (("n", b"b"),), (("n", b"c"),)]
         stamps = [one.timestamp for one in records]
         assert stamps == sorted(stamps)

@@ -11,7 +11,9 @@ from tests.simulation.store import Blocked, Database, Session
 from tests.simulation.store_expressions import NotInTwin
 
 STAMP = datetime(2026, 11, 20, tzinfo=UTC)
-INSERT_ROW = "INSERT INTO outbox (lane, topic, partition, epoch, seq, records, payload) VALUES ($1, 't', 0, 1, $2, $3, '')"
+INSERT_ROW = (
+    "INSERT INTO outbox (lane, topic, partition, epoch, seq, records, payload) VALUES ($1, 't', 0, 1, $2, $3, '')"
+)
 COUNT = "SELECT count(*) FROM outbox"
 
 

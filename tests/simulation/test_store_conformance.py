@@ -31,6 +31,7 @@ async def test_postgres_answers_every_statement_as_its_twin_did(
 ) -> None:
     url = await fresh_database(infrastructure, f"twin_{service}")
     await migrate(service, Settings(DATABASE_URL=infrastructure.server_url), database=url.rpartition("/")[2])
+    assert traced.problems == []
     assert traced.trace is not None
     replay = Replay(url)
     await replay.run(service_trace(traced.trace, service), service)

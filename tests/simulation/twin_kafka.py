@@ -1,4 +1,4 @@
-"""aiokafka's surface over the twin of a Kafka cluster: logs with append time, idempotent producers, assigned readers."""
+"""aiokafka's surface over the twin of a Kafka cluster: logs with append time, idempotent producers, readers."""
 
 from __future__ import annotations
 

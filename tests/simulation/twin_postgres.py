@@ -155,7 +155,7 @@ class TwinConnection:
         rows = [tuple(record) for record in records]
         return await self._copy(table, list(columns), rows)
 
-    async def copy_to_table(self, table: str, *, source: Any, columns: Sequence[str], format: str) -> str:  # noqa: A002
+    async def copy_to_table(self, table: str, *, source: Any, columns: Sequence[str], format: str) -> str:
         """COPY of rows in PostgreSQL's binary form."""
         types = self.session.database.schemas[table].types
         return await self._copy(table, list(columns), copied_rows(bytes(source), [types[name] for name in columns]))

@@ -93,29 +93,6 @@ def serve_command(
         print_document({"ok": True, "served": True})
 
 
-@payroll_app.command("token")
-def token_command(
-    name: Annotated[str, typer.Argument(help="Who will hold it.")],
-    plans: Annotated[list[str], typer.Option("--plan", help="A plan it may send for; * for all.")],
-    file: Annotated[Path | None, typer.Option("--file", help="The token file; default: the cluster's.")] = None,
-    folder: FolderOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Make a token for sending payroll files and show it once; the file keeps its hash only."""
-    from deploy.payroll.tokenfile import TokenRefused, add_payroll_token
-
-    target = file or _tokens_file(folder)
-    try:
-        token = add_payroll_token(target, name, plans)
-    except (TokenRefused, OSError) as problem:
-        fail(f"{target}: {problem}", as_json=as_json)
-    if as_json:
-        print_document({"ok": True, "name": name, "plans": plans, "token": token, "file": target})
-    else:
-        out.print(token, markup=False)
-        note(f"added to {target}; it is not shown again")
-
-
 def _tokens_file(folder: Path | None) -> Path:
     named = os.environ.get("NESTWORK_TOKENS_FILE")
     return Path(named) if named and folder is None else (folder or DEFAULT_FOLDER) / "tokens.json"
@@ -235,7 +212,7 @@ def _print(state: FileState, document: dict[str, Any], shown: list[dict[str, Any
         return
     out.print(f"sent {state.sent:,}; receipts: {answers}", markup=False)
     money = f"accepted {dollars_text(state.accepted_cents)}, rejected {dollars_text(state.rejected_cents)} dollars"
-    out.print(money, markup=False)
+    out.print(f"{money}; accepted before {dollars_text(state.accepted_before_cents)}", markup=False)
     if state.with_totals and state.malformed:
         out.print("closing totals were not published: some rows could not be read", markup=False)
 

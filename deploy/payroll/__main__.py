@@ -16,7 +16,7 @@ from shared.runtime.tokens import Tokens
 def serve(config: Settings, own: IntakeSettings) -> None:
     """Serve until a signal ends it. Raises ``ValueError`` without a token file: uploads are never anonymous."""
     if config.tokens_file is None:
-        raise ValueError("NESTWORK_TOKENS_FILE must name the file of hashed tokens; `nestwork payroll token` adds one")
+        raise ValueError("NESTWORK_TOKENS_FILE must name the file of hashed tokens; `nestwork token add` adds one")
     app = intake_app(Intake(config, own), Tokens(config.tokens_file))
     web.run_app(app, host=config.web_host, port=config.web_port, access_log=None, print=None)
 

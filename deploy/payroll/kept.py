@@ -85,6 +85,8 @@ class FileState:
     """Lines by the status of their receipt."""
     accepted_cents: int = 0
     rejected_cents: int = 0
+    accepted_before_cents: int = 0
+    """What the first decisions accepted of lines that were sent before; equal rows of a file count each."""
     reasons: dict[str, Reason] = field(default_factory=dict)
     rejects: int = 0
     rejects_bytes: int = 0
@@ -106,7 +108,7 @@ class FileState:
         """What people and programs are told."""
         named = (
             "sender", "sha256", "bytes", "lines", "malformed", "sent", "awaits_receipts", "answers", "accepted_cents",
-            "rejected_cents", "with_totals", "rejects",
+            "rejected_cents", "accepted_before_cents", "with_totals", "rejects",
         )  # fmt: skip
         told = {"id": self.file_id, "phase": self.phase, "ok": self.ok, "rows": self.lines + self.malformed}
         told |= {name: getattr(self, name) for name in named}

@@ -21,7 +21,7 @@ class Batch:
         self.number, self.lines, self.sent_at = number, lines, sent_at
         self.waiting = lines
         self.answers: Counter[str] = Counter()
-        self.accepted_cents = self.rejected_cents = 0
+        self.accepted_cents = self.rejected_cents = self.accepted_before_cents = 0
         self.rejects: list[dict[str, Any]] = []
 
     @property
@@ -33,8 +33,11 @@ class Batch:
         """Count one line's receipt; what was cut or is held becomes a reject for each of its codes."""
         self.waiting -= 1
         self.answers[receipt.status] += 1
-        self.accepted_cents += receipt.accepted_cents
-        self.rejected_cents += receipt.rejected_cents
+        if receipt.status == "duplicate":
+            self.accepted_before_cents += receipt.accepted_cents
+        else:
+            self.accepted_cents += receipt.accepted_cents
+            self.rejected_cents += receipt.rejected_cents
         if receipt.status in _FINE and not receipt.rejected_cents and not _still_held(receipt):
             return
         for code in reasons_of(receipt):
@@ -64,6 +67,7 @@ class Batch:
             state.answers[status] = state.answers.get(status, 0) + count
         state.accepted_cents += self.accepted_cents
         state.rejected_cents += self.rejected_cents
+        state.accepted_before_cents += self.accepted_before_cents
         for reject in self.rejects:
             state.count(reject["status"], reject["code"], reject["row"], reject["cents"] or 0)
 

@@ -588,12 +588,15 @@ CREATE TABLE public.run_parts (
     credited bigint NOT NULL,
     hash_total numeric NOT NULL,
     released_for date,
+    first_pay_date date,
     CONSTRAINT run_parts_check CHECK (((accepted + rejected) = submitted))
 );
 
 COMMENT ON TABLE public.run_parts IS 'One lane''s share of a payroll run on one date, added up when the lane has read the date.';
 
 COMMENT ON COLUMN public.run_parts.credited IS 'What was recorded and must be funded: accepted cents and the engine''s match on them.';
+
+COMMENT ON COLUMN public.run_parts.first_pay_date IS 'The earliest pay date of the lines that were credited anything; null for reversals alone.';
 
 CREATE TABLE public.run_releases (
     trade_date date NOT NULL,
@@ -612,10 +615,13 @@ CREATE TABLE public.run_waits (
     payroll_id text NOT NULL,
     trade_date date NOT NULL,
     code text NOT NULL,
-    short_by bigint NOT NULL
+    short_by bigint NOT NULL,
+    deposit_due date
 );
 
 COMMENT ON TABLE public.run_waits IS 'Runs that could not be released at the last cut, and why.';
+
+COMMENT ON COLUMN public.run_waits.deposit_due IS 'The seventh federal business day after the first pay date of what waits.';
 
 CREATE TABLE public.schema_migrations (
     name text NOT NULL,

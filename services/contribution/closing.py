@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -32,8 +33,8 @@ async def read_date(work: Work, lane: int, day: date) -> bool:
 async def decide_runs(work: Work, day: date) -> bool:
     """Over undecided lines and unused cash below the cut: which runs trade on ``day``, and which wait (and why)."""
     connection = work.connection
-    open_runs = [runs.OpenRun(row["plan_id"], row["payroll_id"], row["credited"])
-                 for row in await connection.fetch(store.UNRELEASED_RUNS, day)]  # fmt: skip
+    rows = await connection.fetch(store.UNRELEASED_RUNS, day)
+    open_runs = [runs.OpenRun(row["plan_id"], row["payroll_id"], row["credited"]) for row in rows]
     payrolls = sorted({run.payroll_id for run in open_runs})
     cash = {row["payroll_id"]: row["unused"] for row in await connection.fetch(store.UNUSED_CASH, payrolls, day)}
     mismatched = await _mismatched(work, payrolls, day)
@@ -48,13 +49,26 @@ async def decide_runs(work: Work, day: date) -> bool:
         )
         for lane in range(work.partitions):
             work.add_task(lane, "day", day, "release", {}, work.now(0))
-    await connection.execute(store.CLEAR_WAITS)
-    if waits:
-        columns = list(zip(*((w.plan_id, w.payroll_id, day, w.code, w.short_by) for w in waits), strict=True))
-        await connection.execute(store.INSERT_WAITS, *map(list, columns))
+    paid_on = {(row["plan_id"], row["payroll_id"]): row["first_pay_date"] for row in rows}
+    await _say_waits(work, day, waits, paid_on)
     await _post_cash(work, day, releases)
     await reversing.ask_to_take_back(work, day)
     return True
+
+
+async def _say_waits(work: Work, day: date, waits: list[runs.Wait], paid_on: Mapping[runs.Run, date | None]) -> None:
+    """What could not be released and when its cash was due; and cash the bank took back after it was traded."""
+    returned = [runs.Wait(row["plan_id"], row["payroll_id"], runs.RETURNED_AFTER_TRADE, row["missing"])
+                for row in await work.connection.fetch(store.RETURNED_AFTER_TRADE, day)]  # fmt: skip
+    waits = runs.with_exposures(waits, returned)
+    await work.connection.execute(store.CLEAR_WAITS)
+    if not waits:
+        return
+    found = [
+        (w.plan_id, w.payroll_id, day, w.code, w.short_by, runs.deposit_due(paid_on.get((w.plan_id, w.payroll_id))))
+        for w in waits
+    ]
+    await work.connection.execute(store.INSERT_WAITS, *map(list, zip(*found, strict=True)))
 
 
 async def _mismatched(work: Work, payrolls: list[str], day: date) -> frozenset[tuple[str, str]]:

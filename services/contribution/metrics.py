@@ -37,6 +37,9 @@ WHERE w.code = 'FUNDING_SHORT' AND p.released_for IS NULL AND p.credited > 0"""
 WAITS = """
 SELECT code, count(*) AS runs, coalesce(sum(short_by) FILTER (WHERE code = 'FUNDING_SHORT'), 0)::bigint AS short
 FROM run_waits GROUP BY code"""
+OVERDUE = """
+SELECT coalesce(sum(short_by), 0)::bigint FROM run_waits WHERE code = 'FUNDING_SHORT' AND deposit_due < trade_date"""
+RETURNED = "CASH_RETURNED_AFTER_TRADE"
 WAIT_CODES = ("FUNDING_SHORT", "PAYROLL_TOTALS_MISMATCH")
 HELD_CODES = (
     "UNKNOWN_PLAN", "UNKNOWN_PARTICIPANT", "LIMITS_NOT_LOADED", "WAITING_FOR_EARLIER_LINE", "DUPLICATE_PAYROLL_LINE",
@@ -99,8 +102,10 @@ async def _waits(connection: Connection, last_cut: date | None) -> list[Value]:
     if oldest is not None and last_cut is not None and oldest != GENESIS:
         days = len(trading_days_between(oldest, last_cut)) - 1
     short = rows["FUNDING_SHORT"]["short"] if "FUNDING_SHORT" in rows else 0
+    said = (*WAIT_CODES, RETURNED)
     return [
-        *((metrics.RUNS_WAITING, (code,), rows[code]["runs"] if code in rows else 0) for code in WAIT_CODES),
+        *((metrics.RUNS_WAITING, (code,), rows[code]["runs"] if code in rows else 0) for code in said),
+        (metrics.DEPOSITS_OVERDUE, (), await connection.fetchval(OVERDUE)),
         (metrics.RUNS_SHORT_CENTS, (), short),
         (metrics.FUNDING_AGE, (), max(0, days)),
     ]

@@ -27,8 +27,13 @@ async def payroll_run(pool: Pool, request: Any) -> tuple[int, Any]:
         "payroll_id": payroll_id,
         **(dict(run) if run else {}),
         "cash_cents": cash,
-        "waits_for": dict(wait) if wait else None,
+        "waits_for": _wait(wait) if wait else None,
     }
+
+
+def _wait(row: Any) -> dict[str, Any]:
+    due = row["deposit_due"]
+    return {"code": row["code"], "short_by": row["short_by"], "deposit_due": None if due is None else due.isoformat()}
 
 
 PAGES = {"/v1/payrolls/{payroll_id}": payroll_run, "/v1/plans/{plan_id}/vesting": plan_vesting}

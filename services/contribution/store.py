@@ -86,14 +86,15 @@ FREED_COLUMNS = ["lane", "entry", "identity", "plan_id", "payroll_id", "requeste
 DELETE_HELD = "DELETE FROM held_lines WHERE lane = $1 AND entry = ANY($2::bigint[])"
 ADD_UP_RUNS = """
 INSERT INTO run_parts (trade_date, lane, plan_id, payroll_id, lines, submitted, accepted, rejected, credited,
-                       hash_total)
+                       hash_total, first_pay_date)
 SELECT trade_date, lane, plan_id, payroll_id, count(*), sum(requested), sum(requested - rejected), sum(rejected),
        sum(-amounts[cardinality(amounts)]),
        sum((('x' || encode(substring(sha256(convert_to(participant_id, 'UTF8')) FOR 4), 'hex'))::bit(32)::bigint
-            & 4294967295)::numeric) % 10000000000
+            & 4294967295)::numeric) % 10000000000,
+       min(pay_date) FILTER (WHERE requested > rejected)
 FROM journal WHERE trade_date = $1 AND lane = $2 AND kind = 'line' GROUP BY trade_date, lane, plan_id, payroll_id"""
 UNRELEASED_RUNS = """
-SELECT plan_id, payroll_id, sum(credited)::bigint AS credited
+SELECT plan_id, payroll_id, sum(credited)::bigint AS credited, min(first_pay_date) AS first_pay_date
 FROM run_parts WHERE released_for IS NULL AND trade_date <= $1
 GROUP BY plan_id, payroll_id ORDER BY plan_id, payroll_id"""
 RUN_TOTALS = """
@@ -108,6 +109,12 @@ FROM (SELECT payroll_id, sum(cents)::bigint AS cash FROM fundings
       WHERE payroll_id = ANY($1::text[]) AND trade_date <= $2 GROUP BY payroll_id) AS f
 LEFT JOIN (SELECT payroll_id, sum(cash_used)::bigint AS used FROM run_releases
            WHERE payroll_id = ANY($1::text[]) GROUP BY payroll_id) AS r USING (payroll_id)"""
+RETURNED_AFTER_TRADE = """
+SELECT r.plan_id, r.payroll_id, (sum(r.cash_used) - max(f.cash))::bigint AS missing
+FROM (SELECT payroll_id, sum(cents)::bigint AS cash FROM fundings WHERE trade_date <= $1
+      GROUP BY payroll_id HAVING min(cents) < 0) AS f
+JOIN run_releases AS r USING (payroll_id)
+GROUP BY r.plan_id, r.payroll_id HAVING sum(r.cash_used) > max(f.cash) ORDER BY r.plan_id, r.payroll_id"""
 CLOSED_CONTROLS = """
 SELECT DISTINCT ON (payroll_id) payroll_id, line_count, cents_total, hash_total FROM run_controls
 WHERE kind = 'closed' AND payroll_id = ANY($1::text[]) AND trade_date <= $2 ORDER BY payroll_id, version DESC"""
@@ -120,8 +127,8 @@ WHERE run_parts.plan_id = run.plan_id AND run_parts.payroll_id = run.payroll_id
   AND run_parts.released_for IS NULL AND run_parts.trade_date <= $1"""
 CLEAR_WAITS = "DELETE FROM run_waits"
 INSERT_WAITS = """
-INSERT INTO run_waits (plan_id, payroll_id, trade_date, code, short_by)
-SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::text[], $5::bigint[])"""
+INSERT INTO run_waits (plan_id, payroll_id, trade_date, code, short_by, deposit_due)
+SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::text[], $5::bigint[], $6::date[])"""
 UNPOSTED_FUNDINGS = """
 SELECT f.version, f.payroll_id, coalesce(f.plan_id, r.plan_id) AS plan_id, f.cents, f.cause, f.recorded_at
 FROM fundings AS f
@@ -169,7 +176,7 @@ SELECT plan_id, payroll_id, sum(lines)::bigint AS lines, sum(submitted)::bigint 
        coalesce(sum(credited) FILTER (WHERE released_for IS NOT NULL), 0)::bigint AS released_cents
 FROM run_parts WHERE payroll_id = $1 GROUP BY plan_id, payroll_id"""
 RUN_CASH = "SELECT coalesce(sum(cents), 0)::bigint FROM fundings WHERE payroll_id = $1"
-RUN_WAIT = "SELECT code, short_by FROM run_waits WHERE payroll_id = $1"
+RUN_WAIT = "SELECT code, short_by, deposit_due FROM run_waits WHERE payroll_id = $1"
 PLAN_CASH = """
 SELECT plan_id, sum(unused)::bigint AS cents FROM (
     SELECT plan_id, payroll_id, greatest(sum(cents), 0) AS unused FROM (

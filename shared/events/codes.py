@@ -102,6 +102,8 @@ _LIMITS = (
 _RUNS = (
     Code("PAYROLL_TOTALS_MISMATCH", "error", "The closing totals of the run differ from its lines.",
          "Send the missing lines or correct totals; the run waits."),
+    Code("CASH_RETURNED_AFTER_TRADE", "warning", "The bank took cash back that the run had traded with.",
+         "Get the cash again, or reverse the lines; the shares stay, and the employer owes the plan the difference."),
     Code("FUNDING_SHORT", "warning", "The cash of the run does not cover its accepted lines.",
          "Send the missing cash; the run waits and then trades as a whole."),
 )  # fmt: skip

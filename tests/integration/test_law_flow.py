@@ -17,6 +17,7 @@ from deploy.operate.proof import prove_books
 from deploy.operate.target import OperatorError
 from shared.events import topics
 from shared.events.limits import LimitsFact
+from shared.events.payroll import PayrollReturned
 from tests.support import events
 from tests.support.payday import Payday, open_payday
 from tests.support.waiting import eventually
@@ -200,3 +201,28 @@ async def test_discretionary_money_is_divided_over_a_plan_to_the_cent(law: Payda
 async def _has_pay(law: Payday, plan: str, people: int) -> bool:
     rows = await law.wire.query("contribution", "SELECT 1 FROM year_to_date WHERE plan_id = $1", plan)
     return len(rows) == people
+
+
+async def test_cash_that_comes_late_in_parts_and_goes_back_after_the_trade_is_told_with_its_due_date(
+    law: Payday,
+) -> None:
+    ann = law.person()
+    line = events.line(ann, {"pre_tax": 12_000}, payroll="late", pay_date="2026-11-02")
+    await law.wire.send(line, events.funding("late", 5_000, plan_id=None))
+    await law.wire.receipt(line.ce_id)
+    await prove_all(law)
+    url = f"{law.cluster.web_url('contribution')}/v1/payrolls/late"
+    _, run = await page(url)
+    due = {"code": "FUNDING_SHORT", "short_by": 7_000, "deposit_due": "2026-11-12"}
+    assert (run["cash_cents"], run["waits_for"]) == (5_000, due)
+    await law.wire.send(events.funding("late", 7_500))
+    await prove_all(law)
+    _, run = await page(url)
+    assert (run["released_cents"], run["waits_for"]) == (12_000, None)
+    await law.wire.send(
+        events.run_event(PayrollReturned.ce_type, "late", cents=12_500, reference="bounced", plan_id=events.PLAN)
+    )
+    await prove_all(law)
+    _, run = await page(url)
+    owed = {"code": "CASH_RETURNED_AFTER_TRADE", "short_by": 12_000, "deposit_due": None}
+    assert (run["cash_cents"], run["waits_for"]) == (0, owed)

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from shared.values.invariants import invariant
+from shared.values.trading_days import federal_business_day_after
+
+RETURNED_AFTER_TRADE = "CASH_RETURNED_AFTER_TRADE"
+DEPOSIT_DAYS = 7
+Run = tuple[str, str]
+"""(plan, payroll)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +71,18 @@ def decide_releases(
             short = run.accepted - left.get(run.payroll_id, 0)
             waits.append(Wait(run.plan_id, run.payroll_id, "FUNDING_SHORT", short))
     return releases, waits
+
+
+def with_exposures(waits: Iterable[Wait], returned: Iterable[Wait]) -> list[Wait]:
+    """Add the runs that traded with cash the bank took back; one that waits for more anyway is named once, by that."""
+    found = {(wait.plan_id, wait.payroll_id): wait for wait in returned}
+    found |= {(wait.plan_id, wait.payroll_id): wait for wait in waits}
+    return [found[run] for run in sorted(found)]
+
+
+def deposit_due(pay_date: date | None) -> date | None:
+    """Return the day by which withheld money must be in the trust: the seventh business day after it was withheld.
+
+    A safe harbor for plans with fewer than 100 participants, the house's measure for all. Law: 29 CFR 2510.3-102(a)(2).
+    """
+    return None if pay_date is None else federal_business_day_after(pay_date, DEPOSIT_DAYS)

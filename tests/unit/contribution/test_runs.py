@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
-from services.contribution.rules.runs import OpenRun, Release, Wait, decide_releases
+from services.contribution.rules.runs import OpenRun, Release, Wait, decide_releases, deposit_due, with_exposures
 from shared.values.invariants import InvariantBroken
 
 NONE: frozenset[str] = frozenset()
@@ -80,3 +82,14 @@ def test_decisions_come_in_the_order_of_plan_and_run() -> None:
 def test_a_run_that_owes_negative_money_is_our_defect() -> None:
     with pytest.raises(InvariantBroken, match="negative"):
         decide_releases([OpenRun("ACME", "R1", -1)], {}, NONE, NO_RUN)
+
+
+def test_a28_money_withheld_on_a_friday_is_due_on_the_seventh_federal_business_day() -> None:
+    assert deposit_due(date(2026, 11, 20)) == date(2026, 12, 2)
+    assert deposit_due(None) is None
+
+
+def test_cash_returned_after_the_trade_is_an_exposure_and_a_run_that_waits_anyway_is_named_once() -> None:
+    returned = [Wait("ACME", "R2", "CASH_RETURNED_AFTER_TRADE", 7), Wait("ACME", "R1", "CASH_RETURNED_AFTER_TRADE", 5)]
+    short = Wait("ACME", "R1", "FUNDING_SHORT", 9)
+    assert with_exposures([short], returned) == [short, returned[0]]

@@ -352,13 +352,17 @@ def _text(value: Any) -> str:
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
 
 
+def _bytes(value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes(value)
+
+
 CASTS: dict[str, Callable[[Any], Any]] = {
     "int": _rounded, "integer": _rounded, "bigint": _rounded, "smallint": _rounded,
     "text": _text, "date": lambda value: date.fromisoformat(value) if isinstance(value, str) else value,
     "numeric": Decimal, "decimal": Decimal, "jsonb": jsonb_text, "json": lambda value: value,
-    "bit": lambda value: int(value[1:], 16), "bytea": lambda value: value.encode() if isinstance(value, str) else value,
+    "bit": lambda value: int(value[1:], 16), "bytea": _bytes,
     "timestamptz": lambda value: EARLIEST if value == "-infinity" else value,
-    "uuid": lambda value: value, "boolean": bool, '"char"': lambda value: value.encode() if isinstance(value, str) else value,
+    "uuid": lambda value: value, "boolean": bool, '"char"': _bytes,
 }  # fmt: skip
 
 

@@ -69,8 +69,21 @@ class Postgres:
             self.log.append((session.pid, session.database.service, operation, sql, arguments, result))
 
 
+class NoSocket:
+    """Where a connection's transport is asked for its socket."""
+
+    def get_extra_info(self, _name: str) -> NoSocket:
+        """A socket whose options can be set."""
+        return self
+
+    def setsockopt(self, *_option: int) -> None:
+        """There is no network that could be silent."""
+
+
 class TwinConnection:
     """What the project uses of ``asyncpg.Connection``."""
+
+    _transport = NoSocket()
 
     def __init__(self, server: Postgres, session: Session, settings: dict[str, str]) -> None:
         self.server, self.session, self.world = server, session, server.world

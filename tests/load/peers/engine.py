@@ -88,20 +88,29 @@ def line_id(key: bytes, value: bytes) -> str:
     return head or f"nameless-{key.decode()}"
 
 
-def facts(messages: list[tuple[bytes, bytes]]) -> Iterator[tuple[str, Outgoing]]:
-    """Funds, plans, and census and election of everybody who has a line."""
-    for fund in FUND_OF.values():
-        yield topics.FUNDS.name, event(fund, FundFact.ce_type, fund, SOURCE, fund_id=fund, share_decimals=3)
+def plans_of(messages: list[tuple[bytes, bytes]]) -> dict[str, set[str]]:
+    """The plans of everybody who has a line."""
     belongs: dict[str, set[str]] = defaultdict(set)
     for key, value in messages:
         plan = value.partition(b'"plan_id":"')[2].partition(b'"')[0].decode()
         if plan:
             belongs[key.decode()].add(plan)
+    return belongs
+
+
+def head(belongs: dict[str, set[str]]) -> Iterator[tuple[str, Outgoing]]:
+    """Funds and plans."""
+    for fund in FUND_OF.values():
+        yield topics.FUNDS.name, event(fund, FundFact.ce_type, fund, SOURCE, fund_id=fund, share_decimals=3)
     for plan in sorted({plan for plans in belongs.values() for plan in plans}):
         yield topics.PLANS.name, event(
             plan, PlanFact.ce_type, plan, SOURCE, plan_id=plan, sources=SOURCES, default_fund=FUND_OF[job.FUNDS[0]],
             trade_on="file", deferral_overflow="pre_tax_first",
         )  # fmt: skip
+
+
+def census_and_elections(belongs: dict[str, set[str]]) -> Iterator[tuple[str, Outgoing]]:
+    """What the engine must know about everybody."""
     for who, plans in belongs.items():
         elections = [{"fund_id": FUND_OF[fund], "percent": str(weight)} for fund, weight in job.election_of(who)]
         for plan in plans:
@@ -163,7 +172,9 @@ class EngineBench:
     async def prepare(self, messages: list[tuple[bytes, bytes]]) -> None:
         """Facts, a closed day before, the lines and the cut behind them: then only the two workers must start."""
         async with open_bulk_publisher(self.config) as publisher:
-            await publisher.publish_mixed(facts(messages))
+            belongs = plans_of(messages)
+            await publisher.publish_mixed(head(belongs))
+            await publisher.publish_mixed(census_and_elections(belongs))
             await self._close(EVE, built=True)
             for service in WORKERS:
                 self._hold(service)

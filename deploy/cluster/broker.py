@@ -125,6 +125,10 @@ class BrokerNode:
             "share.coordinator.state.topic.num.partitions": 1,
             "group.initial.rebalance.delay.ms": 0,
             "group.min.session.timeout.ms": 1_000,
+            # On a busy machine several nodes take long to find each other; the default is to give up after a minute.
+            "initial.broker.registration.timeout.ms": 300_000,
+            "controller.quorum.election.timeout.ms": 1_000 if copies == 1 else 3_000,
+            "controller.quorum.fetch.timeout.ms": 2_000 if copies == 1 else 5_000,
             "broker.heartbeat.interval.ms": 500,
             "broker.session.timeout.ms": 3_000,  # A broker killed hard may register again only after this.
             "log.retention.ms": -1,

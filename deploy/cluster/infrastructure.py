@@ -15,7 +15,7 @@ from deploy.cluster.errors import StartFailed
 from deploy.cluster.spec import ClusterSpec
 from deploy.cluster.state import ProcessRecord, State
 
-RESTART_TIMEOUT_SECONDS = 180.0
+RESTART_TIMEOUT_SECONDS = 300.0
 
 
 class Infrastructure:

@@ -35,7 +35,7 @@ YEAR_SECONDS = 31_536_000.0
 QUEUE_FACTS_MAX = 5_000
 BATCH_FACTS_MAX = 500
 RETRY_SECONDS = 0.25
-CHECK_SECONDS = 5.0
+CHECK_SECONDS = 3.0
 
 
 class CommittedReader(faust_driver.AIOKafkaConsumerThread):

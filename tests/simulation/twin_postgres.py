@@ -69,21 +69,17 @@ class Postgres:
             self.log.append((session.pid, session.database.service, operation, sql, arguments, result))
 
 
-class NoSocket:
-    """Where a connection's transport is asked for its socket."""
+class NoTransport:
+    """Where a connection is asked for its socket."""
 
-    def get_extra_info(self, _name: str) -> NoSocket:
-        """A socket whose options can be set."""
-        return self
-
-    def setsockopt(self, *_option: int) -> None:
-        """There is no network that could be silent."""
+    def get_extra_info(self, _name: str) -> None:
+        """There is none, and no network that could be silent."""
 
 
 class TwinConnection:
     """What the project uses of ``asyncpg.Connection``."""
 
-    _transport = NoSocket()
+    _transport = NoTransport()
 
     def __init__(self, server: Postgres, session: Session, settings: dict[str, str]) -> None:
         self.server, self.session, self.world = server, session, server.world

@@ -71,7 +71,8 @@ TROUBLE = Row(
     (
         Panel("Runs that could not trade at the last cut", "Why.",
               {"{{code}}": "sum by (code) (nestwork_runs_waiting)",
-               "dollars they lack": "sum(nestwork_runs_short_cents) / 100"}),
+               "dollars they lack": "sum(nestwork_runs_short_cents) / 100",
+               "of them overdue": "sum(nestwork_deposits_overdue_cents) / 100"}),
         Panel("Breaks", "By code, and their dollars.",
               {"{{code}}": "sum by (code) (nestwork_breaks_open)",
                "dollars": "sum(nestwork_breaks_cents) / 100"}),

@@ -74,6 +74,8 @@ def money_alerts(pace: Pace) -> list[Alert]:
               "A payroll run has had no cash for three business days.", "money"),
         Alert("PayrollFundingOverdue", "page", "max(nestwork_payroll_funding_age_business_days) >= 7",
               "A payroll run has had no cash for seven business days, the safe harbour of small plans.", "money"),
+        Alert("DepositOverdue", "page", "sum(nestwork_deposits_overdue_cents) > 0",
+              "Cash that was due under the seven-day safe harbour is not there.", "money"),
         Alert("MoneyInSuspense", "ticket",
               _older(f"nestwork_suspense_oldest_timestamp_seconds{{{settling}}}", pace.seconds(DAY),
                      " by (service, reason)"),

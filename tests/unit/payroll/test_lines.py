@@ -12,7 +12,7 @@ import pytest
 from deploy.payroll.columnmap import ColumnMap
 from deploy.payroll.kept import Prepared, Store
 from deploy.payroll.problems import FileRefused, OutOfScope
-from deploy.payroll.reading import FileReading
+from deploy.payroll.reading import MALFORMED_MAX, FileReading
 from deploy.payroll.totals import RUNS_MAX, closed_event, opened_event
 from shared.events.payroll import Contribution, PayrollClosed, PayrollOpened
 from tests.unit.payroll.builders import HEADER, ROW, a_field, a_map, kept_of
@@ -123,6 +123,12 @@ def test_too_many_runs_mean_a_wrong_column(tmp_path: Path) -> None:
     rows = "".join(f"P1,R{number},y,11/20/2026,1,1,1\n" for number in range(RUNS_MAX + 1))
     with pytest.raises(FileRefused, match="runs"):
         kept_of(tmp_path, HEADER + rows, a_map(fields=a_field("payroll_id", "Name")))
+
+
+def test_a_file_of_another_kind_ends_early(tmp_path: Path) -> None:
+    with pytest.raises(FileRefused) as refused:
+        kept_of(tmp_path, "x\n" * (MALFORMED_MAX + 1), a_map(format="ndjson"))
+    assert refused.value.code == "FILE_TOO_MANY_ERRORS"
 
 
 def test_a_row_outside_the_senders_plans_refuses_the_file(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ class FactStore:
             row = await connection.fetchrow(LOCK_TOPIC, self.name)
             if row["incarnation"] != self.incarnation:
                 raise Fenced(f"{self.name} is read by another worker now")
-            fresh = [record for record in records if record.offset >= row["next_offset"]]
+            fresh = not_repeated(records, row["next_offset"])
             if not fresh:
                 return int(row["next_offset"])
             progress = FactProgress(*list(row)[2:7])
@@ -198,6 +198,16 @@ class FactStore:
         if rows:
             await connection.execute(INSERT_FACTS, *map(list, zip(*rows, strict=True)))
         return refused
+
+
+def not_repeated(records: Sequence[Record], next_offset: int) -> list[Record]:
+    """The records from ``next_offset`` on, each offset once: a batch may hold what came before and after a new claim."""
+    fresh: list[Record] = []
+    for record in records:
+        if record.offset >= next_offset:
+            fresh.append(record)
+            next_offset = record.offset + 1
+    return fresh
 
 
 def scale_is_kept(known: dict[str, Any] | None, fund: Any) -> str | None:

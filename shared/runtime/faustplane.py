@@ -167,13 +167,15 @@ class ControlPlane:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _check_nothing_lost(self, topic: str, records: list[Record]) -> None:
-        """A jump in the offsets is a transaction's hole or a lost record: look into the log before going on."""
+        """A jump in the offsets is a transaction's hole or a lost record: look into the log before going on.
+
+        A step back is neither: what was queued before a new claim is delivered again after it.
+        """
         expected = self.next_offset.get(topic, 0)
-        fresh = [record for record in records if record.offset >= expected]
-        for record in fresh:
-            if record.offset != expected:
+        for record in records:
+            if record.offset > expected:
                 await refuse_loss(topic, expected, record.offset)
-            expected = record.offset + 1
+            expected = max(expected, record.offset + 1)
 
 
 async def positions_beyond_logs(positions: dict[str, int]) -> dict[str, str]:

@@ -201,7 +201,7 @@ class FactStore:
 
 
 def not_repeated(records: Sequence[Record], next_offset: int) -> list[Record]:
-    """The records from ``next_offset`` on, each offset once: a batch may hold what came before and after a new claim."""
+    """The records from ``next_offset`` on, each once: a batch may hold what came before a new claim and again after."""
     fresh: list[Record] = []
     for record in records:
         if record.offset >= next_offset:

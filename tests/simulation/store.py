@@ -20,6 +20,7 @@ from asyncpg.exceptions import (
 from tests.simulation.store_expressions import Environment
 from tests.simulation.store_schema import Schema, Unique, schemas_of
 from tests.simulation.store_statements import Answer, Conflict, statement_of
+from tests.simulation.store_values import handed_over
 
 Place = tuple[str, int]
 
@@ -163,7 +164,10 @@ class Session:
 
     def run(self, sql: str, parameters: tuple[Any, ...]) -> Answer:
         """Execute a statement; raises ``Blocked`` when it has to wait, having done nothing."""
-        return self._whole(lambda: statement_of(self.database.service, sql)({"$": parameters, "!": self}))
+        names, rows, status = self._whole(
+            lambda: statement_of(self.database.service, sql)({"$": parameters, "!": self})
+        )
+        return Answer(names, [tuple(map(handed_over, row)) for row in rows], status)
 
     def copy_in(self, table: str, columns: list[str], rows: Iterable[tuple[Any, ...]]) -> int:
         """COPY: all rows or none."""
@@ -290,10 +294,9 @@ class Session:
 
     # -- functions ---------------------------------------------------------------------------------------------------
 
-    def notify(self, channel: str, _payload: str) -> str:
+    def notify(self, channel: str, _payload: str) -> None:
         """Tell listeners, once this transaction is committed."""
         self.said.append(channel)
-        return ""
 
     def now(self) -> datetime:
         """The twin's clock."""

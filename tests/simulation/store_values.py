@@ -13,7 +13,7 @@ from asyncpg.exceptions import DataError
 from asyncpg.pgproto.pgproto import UUID
 
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
-"""What asyncpg makes of -infinity."""
+"""How -infinity is kept here."""
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -82,6 +82,11 @@ def _text(value: Any) -> str:
 
 def _bytes(value: Any) -> bytes:
     return value.encode() if isinstance(value, str) else bytes(value)
+
+
+def handed_over(value: Any) -> Any:
+    """A value as asyncpg gives it: -infinity is the earliest instant, without a time zone."""
+    return datetime.min if value is EARLIEST else value
 
 
 def jsonb_text(value: Any) -> str:

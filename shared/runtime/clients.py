@@ -35,7 +35,7 @@ DATABASE_TROUBLE = (
 """What a lost or refused connection looks like: connect again, assume nothing. The last of these is what an idle
 connection answers after the server said goodbye on it."""
 
-SILENCE_OPTIONS = {"TCP_KEEPIDLE": 4, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 10_000}
+SILENCE_OPTIONS = {"keepidle": 4, "keepintvl": 2, "keepcnt": 3, "user_timeout": 10_000}
 """A database host that does not answer for ten seconds, not even the network's own questions, is gone."""
 
 LOCK_TIMEOUT_MS = 4_000
@@ -137,8 +137,9 @@ def notice_silence(transport: Any) -> None:
         return
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in SILENCE_OPTIONS.items():
-        if hasattr(socket, name):  # Not every system has all of them.
-            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        option = getattr(socket, f"TCP_{name.upper()}", None)  # Not every system has all of them.
+        if option is not None:
+            connected.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 async def _notice_silence(connection: Connection) -> None:

@@ -123,7 +123,7 @@ class FileRun:
         return [line for line in self._lines_by_run[run] if observed.final(self.request(line)) is None]
 
     def owed(self, run: str, observed: Observed) -> int:
-        """Cents credited by the run's final receipts and not paid yet."""
+        """Cents credited by the run's final receipts and not paid yet; negative when more was paid than is left."""
         finals = [observed.final(self.request(line)) for line in self._lines_by_run[run]]
         credited = sum(sum_credited(final.body) for final in finals if final is not None)
         return credited - self._funded_by_run[run]

@@ -205,7 +205,7 @@ class Driver:
                 await self._publish(batch)
                 batch = []
             cents = event.amount if event.amount is not None else await self._owed(run, event, day, index)
-            if cents:
+            if cents > 0:
                 batch.append(run.funding(event, cents, day.date))
         await self._publish(batch)
 

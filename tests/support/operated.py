@@ -70,14 +70,14 @@ async def operated_cluster(
     file.write_text(text)
     kept: list[Cluster] = []
 
-    async def start(_: Path, partitions: int, workers: int, actions: Path) -> _Kept:
+    async def start(_: Path, partitions: int, workers: int, actions: Path) -> Kept:
         own = folder / "custodian-actions.json"
         own.write_bytes(actions.read_bytes())
         cluster = await Cluster.start(folder / "cluster", partitions=partitions, custodian_actions=own)
         kept.append(cluster)
         if on_start is not None:
             on_start(cluster)
-        return _Kept(cluster)
+        return Kept(cluster)
 
     try:
         (run,) = await run_files([file], partitions=partitions, cluster_factory=start)
@@ -89,7 +89,7 @@ async def operated_cluster(
     return kept[0]
 
 
-class _Kept:
+class Kept:
     """The cluster as the scenario runner sees it, only that it is not stopped when the scenario is over."""
 
     def __init__(self, cluster: Cluster) -> None:

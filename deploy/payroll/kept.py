@@ -53,11 +53,11 @@ class Reason:
     cents: int = 0
     examples: list[int] = field(default_factory=list)
 
-    def add(self, row: int, cents: int) -> None:
-        """Count one more."""
-        self.rows += 1
+    def add(self, row: int, cents: int, *, is_new_row: bool = True) -> None:
+        """Count one more, or more cents of the row that was counted."""
+        self.rows += is_new_row
         self.cents += cents
-        if len(self.examples) < EXAMPLES_MAX:
+        if is_new_row and len(self.examples) < EXAMPLES_MAX:
             self.examples.append(row)
 
 
@@ -100,9 +100,9 @@ class FileState:
         accepted = fine == self.lines or not self.awaits_receipts
         return self.phase == "done" and not self.malformed and accepted and not self.rejects
 
-    def count(self, status: str, code: str, row: int, cents: int) -> None:
+    def count(self, status: str, code: str, row: int, cents: int, *, is_new_row: bool) -> None:
         """Count a reject under its code."""
-        self.reasons.setdefault(f"{status} {code}", Reason(status, code)).add(row, cents)
+        self.reasons.setdefault(f"{status} {code}", Reason(status, code)).add(row, cents, is_new_row=is_new_row)
 
     def document(self) -> dict[str, Any]:
         """What people and programs are told."""

@@ -68,8 +68,12 @@ class Batch:
         state.accepted_cents += self.accepted_cents
         state.rejected_cents += self.rejected_cents
         state.accepted_before_cents += self.accepted_before_cents
+        counted: set[tuple[str, str, int]] = set()
         for reject in self.rejects:
-            state.count(reject["status"], reject["code"], reject["row"], reject["cents"] or 0)
+            place = reject["status"], reject["code"], reject["row"]
+            # A row has the code once for each source it cut.
+            state.count(*place, reject["cents"] or 0, is_new_row=place not in counted)
+            counted.add(place)
 
 
 def _still_held(receipt: Receipt) -> bool:

@@ -119,8 +119,9 @@ async def test_a_file_is_decided_as_lines_are_and_twice_changes_nothing(payday: 
     told = [line.split(",")[:4] for line in (files.folder / "rejects.csv").read_text().splitlines()[1:]]
     assert told == [
         ["9", "", "malformed", "ROW_INVALID_AMOUNT"], ["10", "", "malformed", "ROW_INVALID_DATE"],
-        ["8", crowd[0], "rejected", "INVALID_AMOUNT"],
-    ]  # fmt: skip
+        ["8", crowd[0], "rejected", "INVALID_AMOUNT"], ["8", crowd[0], "rejected", "INVALID_AMOUNT"],
+    ]  # fmt: skip  # Once for each source of the line.
+    assert [(one["code"], one["rows"], one["cents"]) for one in first["reasons"]][2:] == [("INVALID_AMOUNT", 1, 50)]
     before = await booked(payday, payroll)
     assert before[1] == 6 * 10_050
     status, second = await files.run(content)

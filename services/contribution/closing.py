@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import msgspec
+import orjson
 
 from services.contribution import reversing, store, store_reversals
 from services.contribution.handlers import RULE_SET
@@ -37,9 +38,10 @@ async def decide_runs(work: Work, day: date) -> bool:
     open_runs = [runs.OpenRun(row["plan_id"], row["payroll_id"], row["credited"]) for row in rows]
     payrolls = sorted({run.payroll_id for run in open_runs})
     cash = {row["payroll_id"]: row["unused"] for row in await connection.fetch(store.UNUSED_CASH, payrolls, day)}
-    mismatched = await _mismatched(work, payrolls, day)
     plans = {run.plan_id: work.facts.get(PLANS.name, run.plan_id, day) for run in open_runs}
     on_file = frozenset(plan_id for plan_id, plan in plans.items() if plan is not None and plan.trade_on == "file")
+    lenient = {plan_id for plan_id, plan in plans.items() if plan is not None and not plan.holds_mismatches}
+    mismatched = frozenset(run for run in await _mismatched(work, payrolls, day) if run[0] not in lenient)
     releases, waits = runs.decide_releases(open_runs, cash, on_file, mismatched)
     if releases:
         columns = list(zip(*((day, r.plan_id, r.payroll_id, r.cents, r.cash_used) for r in releases), strict=True))
@@ -82,7 +84,19 @@ async def _mismatched(work: Work, payrolls: list[str], day: date) -> frozenset[t
         pairs = (("line_count", "lines"), ("cents_total", "submitted"), ("hash_total", "hash_total"))
         if any(said[control] is not None and said[control] != row[total] for control, total in pairs):
             differing.add((row["plan_id"], row["payroll_id"]))
-    return frozenset(differing)
+    return frozenset(differing | await _differing_by_source(work, controls, day))
+
+
+async def _differing_by_source(work: Work, controls: Mapping[str, Any], day: date) -> set[runs.Run]:
+    """Runs whose cents by source differ; asked only of those that were closed with them."""
+    said = {name: orjson.loads(row["by_source"] or "null") for name, row in controls.items()}
+    asked = [name for name, by_source in said.items() if by_source is not None]
+    if not asked:
+        return set()
+    sent: dict[runs.Run, dict[str, int]] = {}
+    for row in await work.connection.fetch(store.SUBMITTED_BY_SOURCE, asked, day):
+        sent.setdefault((row["plan_id"], row["payroll_id"]), {})[row["source"]] = row["cents"]
+    return {run for run, by_source in sent.items() if by_source != {s: c for s, c in said[run[1]].items() if c}}
 
 
 async def _post_cash(work: Work, day: date, releases: list[runs.Release]) -> None:

@@ -40,11 +40,12 @@ class LaneCache:
 class PlanTerms:
     """A plan's terms as the rules need them, made once per fact version."""
 
-    __slots__ = ("rules", "trade_on")
+    __slots__ = ("holds_mismatches", "rules", "trade_on")
 
     def __init__(self, body: dict[str, Any]) -> None:
         self.rules = plan_rules_of(body["plan_id"], body)
         self.trade_on = body["trade_on"]
+        self.holds_mismatches = body.get("on_totals_mismatch") != "trade"
 
 
 def check_plan(fact: Any) -> None:

@@ -116,8 +116,23 @@ FROM (SELECT payroll_id, sum(cents)::bigint AS cash FROM fundings WHERE trade_da
 JOIN run_releases AS r USING (payroll_id)
 GROUP BY r.plan_id, r.payroll_id HAVING sum(r.cash_used) > max(f.cash) ORDER BY r.plan_id, r.payroll_id"""
 CLOSED_CONTROLS = """
-SELECT DISTINCT ON (payroll_id) payroll_id, line_count, cents_total, hash_total FROM run_controls
+SELECT DISTINCT ON (payroll_id) payroll_id, line_count, cents_total, hash_total,
+       body -> 'cents_by_source' AS by_source FROM run_controls
 WHERE kind = 'closed' AND payroll_id = ANY($1::text[]) AND trade_date <= $2 ORDER BY payroll_id, version DESC"""
+# What was sent by source: credits without the engine's match, and cuts; or what the journal says was asked for.
+SUBMITTED_BY_SOURCE = """
+SELECT j.plan_id, j.payroll_id, said.source, sum(said.cents)::bigint AS cents
+FROM (SELECT DISTINCT trade_date, lane FROM run_parts WHERE payroll_id = ANY($1::text[]) AND trade_date <= $2) AS place
+JOIN journal AS j USING (trade_date, lane)
+CROSS JOIN LATERAL (
+    SELECT part ->> 0 AS source, (part ->> 1)::bigint AS cents FROM jsonb_array_elements(j.detail -> 'asked') AS part
+    UNION ALL SELECT own.source, own.cents FROM (
+        SELECT posted.source, posted.cents FROM unnest(j.accounts, j.amounts) AS posted(source, cents)
+        UNION ALL SELECT cut ->> 0, (cut ->> 1)::bigint FROM jsonb_array_elements(j.detail -> 'cuts') AS cut
+        UNION ALL SELECT j.detail -> 'record' ->> 'match_source', -(j.detail -> 'record' ->> 'match_cents')::bigint
+    ) AS own WHERE j.detail -> 'asked' IS NULL) AS said
+WHERE j.kind = 'line' AND j.payroll_id = ANY($1::text[]) AND said.source NOT IN ('', 'receivable')
+GROUP BY j.plan_id, j.payroll_id, said.source HAVING sum(said.cents) <> 0"""
 INSERT_RELEASES = """
 INSERT INTO run_releases (trade_date, plan_id, payroll_id, cents, cash_used)
 SELECT * FROM unnest($1::date[], $2::text[], $3::text[], $4::bigint[], $5::bigint[])"""

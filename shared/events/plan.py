@@ -69,6 +69,8 @@ class PlanFact(Event):
     """Where money goes for which nobody chose a fund."""
     trade_on: Literal["funding", "file"] = "funding"
     """Invest when the cash of the run is there, or when its data is."""
+    on_totals_mismatch: Literal["hold", "trade"] = "hold"
+    """What a run does whose closing totals differ from its lines: wait, or trade all the same."""
     deferral_overflow: Literal["pro_rata", "pre_tax_first"] = "pro_rata"
     """How deferrals above the 402(g) room are cut over pre-tax and Roth."""
     roth_catch_up: Literal["deemed", "reject"] = "deemed"

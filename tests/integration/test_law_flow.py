@@ -17,7 +17,7 @@ from deploy.operate.proof import prove_books
 from deploy.operate.target import OperatorError
 from shared.events import topics
 from shared.events.limits import LimitsFact
-from shared.events.payroll import PayrollReturned
+from shared.events.payroll import PayrollClosed, PayrollReturned
 from tests.support import events
 from tests.support.payday import Payday, open_payday
 from tests.support.waiting import eventually
@@ -226,3 +226,33 @@ async def test_cash_that_comes_late_in_parts_and_goes_back_after_the_trade_is_to
     _, run = await page(url)
     owed = {"code": "CASH_RETURNED_AFTER_TRADE", "short_by": 12_000, "deposit_due": None}
     assert (run["cash_cents"], run["waits_for"]) == (0, owed)
+
+
+async def test_closing_totals_by_source_hold_a_run_and_a_plan_may_trade_all_the_same(law: Payday) -> None:
+    ann, ben = law.person(), law.person()
+    lenient, run = "LENIENT", {"line_count": 1, "cents_total": 10_000}
+    right, wrong = {"pre_tax": 6_000, "roth": 4_000}, {"pre_tax": 4_000, "roth": 6_000}
+    amounts = {"pre_tax": 6_000, "roth": 4_000, "match": 0}
+    match = {"tiers": [["3", "100"]]}
+    await law.wire.send(
+        events.plan_fact(lenient, on_totals_mismatch="trade", trade_on="file", match=match), events.census(ben, lenient)
+    )
+    for payroll, by_source in (("by-source", wrong), ("by-source-right", right)):
+        closed = events.run_event(PayrollClosed.ce_type, payroll, cents_by_source=by_source, **run)
+        line = events.line(ann, amounts, payroll=payroll)
+        await law.wire.send(line, closed, events.funding(payroll, 10_000))
+    mine = events.line(ben, {"pre_tax": 6_000, "roth": 4_000}, payroll="lenient", plan=lenient)
+    await law.wire.send(
+        mine, events.run_event(PayrollClosed.ce_type, "lenient", cents_by_source=wrong, plan_id=lenient, **run)
+    )
+    assert (await law.wire.receipt(mine.ce_id))["accepted_cents"] == 10_000
+    await prove_all(law)
+    url = f"{law.cluster.web_url('contribution')}/v1/payrolls"
+    _, held = await page(f"{url}/by-source")
+    assert (held["released_cents"], held["waits_for"]["code"]) == (0, "PAYROLL_TOTALS_MISMATCH")
+    assert [(await page(f"{url}/{name}"))[1]["released_cents"] for name in ("by-source-right", "lenient")] == [
+        10_000, 20_000,
+    ]  # fmt: skip
+    await law.wire.send(events.run_event(PayrollClosed.ce_type, "by-source", cents_by_source=right, **run))
+    await prove_all(law)
+    assert (await page(f"{url}/by-source"))[1]["released_cents"] == 10_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ from aiokafka import TopicPartition
 from shared.runtime import metrics
 from shared.runtime.exposition import Exposition, metrics_of
 from shared.runtime.intake import Buffer, Intake
+from shared.runtime.plane import _late
 
 
 class Log:
@@ -105,3 +107,9 @@ def test_a_family_is_described_once_and_a_counter_keeps_its_name() -> None:
     assert len(described) == len(set(described))
     (rebalances,) = metrics_of([(metrics.REBALANCES, (), 4)])
     assert [sample.name for sample in rebalances.samples] == ["nestwork_rebalances_total"]
+
+
+def test_records_are_late_after_five_seconds() -> None:
+    now = datetime.now(UTC)
+    records = [SimpleNamespace(recorded_at=now - timedelta(seconds=seconds)) for seconds in (60, 6, 4, 0)]
+    assert (_late(records), _late(records[2:]), _late([])) == (2, 0, 0)

@@ -28,7 +28,7 @@ from tests.support.chaos_faults import SERVICES, Field
 from tests.support.chaos_load import Load
 
 RATE = 40.0
-TIMES = 4
+TIMES = 3
 SETTLE_SECONDS = 8.0
 
 GIVE_UP_SECONDS = 120.0
@@ -113,7 +113,7 @@ async def measure(folder: Path, *, static: bool) -> dict[str, Any]:
         try:
             await asyncio.sleep(SETTLE_SECONDS)
             waits.taken()
-            await asyncio.sleep(20)
+            await asyncio.sleep(12)
             found: dict[str, Any] = {"calm": waits.taken()}
             found["killed_and_gone_s"] = [round(await killed(field, comes_back=False), 2) for _ in range(TIMES)]
             found["killed_and_gone"] = waits.taken()

@@ -1,8 +1,8 @@
 """Make the secrets of a compose project once: ``python -m deploy.compose.secrets FOLDER``. What is there stays.
 
-One file each: PostgreSQL's superuser, a password per role, the key that signs cuts, Grafana's administrator, and one
-operator's token for the pages, with the file of hashes beside it. The folder is a volume; every container
-that mounts it sees all of it, which is why this is for one developer's machine and not for production.
+One file each: PostgreSQL's superuser, a password per role, the key that signs cuts, Grafana's administrator, a token
+for the pages and one for payroll files, with the file of their hashes. The folder is a volume; every container that
+mounts it sees all of it, which is why this is for one developer's machine and not for production.
 """
 
 from __future__ import annotations
@@ -25,12 +25,17 @@ def make(folder: Path) -> list[str]:
     made = [name for name in ("postgres", "grafana", *(f"roles/{role}" for role in ROLES)) if _keep(folder / name)]
     if _keep(folder / "marker.key", secrets.token_hex(32)):
         made.append("marker.key")
-    token = new_token()
-    if _keep(folder / "operator.token", token):
-        entry = {"name": "compose", "hash": token_hash(token), "roles": [Role.OPERATOR], "plans": [ALL_PLANS]}
-        (folder / "tokens.json").unlink(missing_ok=True)
-        _keep(folder / "tokens.json", json.dumps({"tokens": [entry]}))
-        made += ["operator.token", "tokens.json"]
+    tokens = {role: new_token() for role in (Role.OPERATOR, Role.PAYROLL)}
+    if not (folder / "tokens.json").exists():
+        for role, token in tokens.items():
+            (folder / f"{role}.token").unlink(missing_ok=True)
+            _keep(folder / f"{role}.token", token)
+        entries = [
+            {"name": f"compose-{role}", "hash": token_hash(token), "roles": [role], "plans": [ALL_PLANS]}
+            for role, token in tokens.items()
+        ]
+        _keep(folder / "tokens.json", json.dumps({"tokens": entries}))
+        made.append("tokens.json")
     return made
 
 

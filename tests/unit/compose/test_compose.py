@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from deploy.compose.secrets import make
+from deploy.payroll.columnmap import read_map
 from deploy.security.roles import ROLES, read_passwords, scram_verifier
 from shared.runtime.tokens import Role, Tokens
 from tests.support.manifests import OneKeyLoader
@@ -20,7 +21,7 @@ from tests.support.manifests import OneKeyLoader
 ROOT = Path(__file__).parents[3]
 SCHEMA = ROOT / "tests" / "support" / "schemas" / "compose-spec.json"
 ONE_SHOT = {"secrets", "topics", "roles", "tables"}
-OWN = {"contribution", "allocation", "trading", "valuation", "custodian", "watcher"}
+OWN = {"contribution", "allocation", "trading", "valuation", "custodian", "intake", "watcher"}
 
 
 @functools.cache
@@ -124,21 +125,26 @@ def test_secrets_are_made_once_and_fit_what_reads_them(tmp_path: Path) -> None:
     made = make(tmp_path)
     before = {file: file.read_text() for file in tmp_path.rglob("*") if file.is_file()}
     assert (make(tmp_path), {file: file.read_text() for file in before}) == ([], before)
-    assert {"postgres", "grafana", "marker.key", "operator.token", "tokens.json"} <= set(made)
+    assert {"postgres", "grafana", "marker.key", "tokens.json"} <= set(made)
     assert len(set(before.values())) == len(before)
     assert all(scram_verifier(password) for password in read_passwords(tmp_path / "roles").values())
     assert len(read_passwords(tmp_path / "roles")) == len(ROLES)
-    token = (tmp_path / "operator.token").read_text()
-    caller = Tokens(tmp_path / "tokens.json").caller(f"Bearer {token}")
-    caller.require(Role.OPERATOR)
-    caller.require_every_plan()
+    for role in (Role.OPERATOR, Role.PAYROLL):
+        token = (tmp_path / f"{role}.token").read_text()
+        caller = Tokens(tmp_path / "tokens.json").caller(f"Bearer {token}")
+        caller.require(role)
+        caller.require_every_plan()
     assert all(not stat.S_IMODE(file.stat().st_mode) & 0o222 for file in before)
 
 
 @pytest.mark.parametrize("missing", ["tokens.json", "roles/nestwork_owner"])
-def test_a_secret_that_was_lost_is_made_again_or_stays_lost_with_its_partner(tmp_path: Path, missing: str) -> None:
+def test_a_secret_that_was_lost_is_made_again_and_fits_its_partner(tmp_path: Path, missing: str) -> None:
     make(tmp_path)
     (tmp_path / missing).unlink()
-    make(tmp_path)
-    # Without its token's hash the file of tokens cannot be made again: nobody is let in until both are removed.
-    assert (tmp_path / missing).exists() == (missing != "tokens.json")
+    assert make(tmp_path) == [missing]
+    token = (tmp_path / "operator.token").read_text()
+    assert Tokens(tmp_path / "tokens.json").caller(f"Bearer {token}").name == "compose-operator"
+
+
+def test_the_example_of_a_column_map_can_be_read() -> None:
+    read_map(ROOT / "deploy" / "compose" / "maps" / "example.yaml")

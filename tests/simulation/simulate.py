@@ -127,10 +127,21 @@ def _judge(engine: Engine, outcome: Outcome) -> None:
     problems = outcome.problems
     problems += [f"crash: {crash}" for crash in engine.crashes]
     problems += [f"a lane stopped: {plane.stopped_lanes}" for plane in engine.planes.values() if plane.stopped_lanes]
+    problems += _set_aside(engine)
     problems += _unproven(engine)
     problems += _unsaid(engine)
     outcome.receipts = _receipts(engine, problems)
     outcome.tables = tables_of(engine)
+
+
+def _set_aside(engine: Engine) -> list[str]:
+    """Nothing of this payday breaks the contract, so nobody is parked and no letter is dead."""
+    return [
+        f"{name}: {table} holds {row['code']} {row['detail']}"
+        for name, database in engine.postgres.databases.items()
+        for table in ("parked", "dead_letters")
+        for row in database.tables[table].values()
+    ]
 
 
 def _unproven(engine: Engine) -> list[str]:

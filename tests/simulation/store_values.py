@@ -86,7 +86,7 @@ def _bytes(value: Any) -> bytes:
 
 def handed_over(value: Any) -> Any:
     """A value as asyncpg gives it: -infinity is the earliest instant, without a time zone."""
-    return datetime.min if value is EARLIEST else value
+    return EARLIEST.replace(tzinfo=None) if value is EARLIEST else value
 
 
 def jsonb_text(value: Any) -> str:

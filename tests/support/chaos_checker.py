@@ -24,7 +24,10 @@ from tests.support.chaos_world import FUNDS, POISON_SOURCE
 HALF = Fraction(1, 2)
 CUT = "nestwork.day.cut.v1"
 MARKERS = {CUT, "nestwork.day.value-cut.v1"}
-Place = tuple[str, int, int]
+READ = (
+    *topics.PUBLIC_INPUTS, *topics.OUTPUT_TOPICS, topics.MARKET_PRICES, topics.PAYROLL_RUNS, topics.CUSTODIAN_HOLDINGS,
+    *topics.DEAD_LETTER_TOPICS,
+)  # fmt: skip
 Leg = tuple[str, str]
 OrderKey = tuple[str, str, str]
 """Plan, fund, trade date."""
@@ -81,10 +84,11 @@ class Judge:
 
     async def judge(self, acked: list[tuple[str, int, int, bytes | None]]) -> list[str]:
         """Every complaint about a finished run; empty when all is well."""
-        named = (*topics.PUBLIC_INPUTS, *topics.OUTPUT_TOPICS, topics.MARKET_PRICES, topics.PAYROLL_RUNS,
-                 topics.CUSTODIAN_HOLDINGS, *topics.DEAD_LETTER_TOPICS)  # fmt: skip
-        for topic in named:
-            self.logs[topic.name] = Log(await read_whole_log(self.config, topic))
+        return self.compare(acked, {topic.name: await read_whole_log(self.config, topic) for topic in READ})
+
+    def compare(self, acked: list[tuple[str, int, int, bytes | None]], read: dict[str, list[Any]]) -> list[str]:
+        """Every complaint about these logs."""
+        self.logs = {topic.name: Log(read.get(topic.name, [])) for topic in READ}
         self._nothing_acknowledged_is_lost(acked)
         self._each_sending_has_one_outcome()
         self._said_once()
@@ -194,6 +198,7 @@ class Judge:
             if body["participant_id"] not in people:
                 continue
             day, _ = funded[body["payroll_id"]]
+            assert day is not None, "the last date of a run is closed"
             owed[body["payroll_id"]] += sum(part["cents"] for part in body["amounts"])
             before = [parts for since, parts in elections.get(body["participant_id"], ()) if since < day]
             percents = before[-1] if before else {"F1": Fraction(100)}

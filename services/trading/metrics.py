@@ -31,12 +31,17 @@ UNVALUED = """
 SELECT min(cut.marked_at) FROM day_marks AS cut
 WHERE cut.kind = 'cut' AND cut.trade_date > coalesce(
     (SELECT max(trade_date) FROM day_marks WHERE kind = 'value'), '0001-01-01')"""
+REVERSALS_WAITING = """
+SELECT coalesce(sum(r.cents), 0)::bigint AS cents, min(j.recorded_at) AS oldest
+FROM reversal_legs AS r
+LEFT JOIN journal AS j ON j.trade_date = r.trade_date AND j.lane = r.lane AND j.entry = r.entry
+WHERE r.done IS NULL"""
 STATES = ("open", "pending", "broken", "rejected")
-BREAK_CODES = ("PRICE_MISMATCH", "AMOUNT_MISMATCH", "SHARES_MISMATCH")
+BREAK_CODES = ("PRICE_MISMATCH", "AMOUNT_MISMATCH", "SHARES_MISMATCH", "SOLD_SINCE")
 
 
 async def snapshot(connection: Connection) -> list[Value]:
-    """Orders without a final answer, breaks, the next cut-off, the oldest date that is not valued."""
+    """Orders without a final answer, breaks, waiting reversals, the next cut-off, the oldest date not valued."""
     values: list[Value] = []
     orders = {row["status"]: row for row in await connection.fetch(OPEN_ORDERS)}
     for state in STATES:
@@ -54,6 +59,11 @@ async def snapshot(connection: Connection) -> list[Value]:
             (metrics.BREAKS_CENTS, (code,), row["cents"] if row else 0),
             (metrics.BREAKS_OLDEST, (code,), seconds_of(row["oldest"]) if row else 0.0),
         ]
+    waiting = await connection.fetchrow(REVERSALS_WAITING)
+    values += [
+        (metrics.REVERSALS_WAITING, (), waiting["cents"]),
+        (metrics.REVERSALS_OLDEST, (), seconds_of(waiting["oldest"])),
+    ]
     unvalued = await connection.fetchval(UNVALUED)
     return [
         *values,

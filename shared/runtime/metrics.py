@@ -155,6 +155,12 @@ BREAKS = Family(
 )
 BREAKS_CENTS = Family("nestwork_breaks_cents", "Dollars of the orders they answer, in cents, by code.", ("code",))
 BREAKS_OLDEST = Family("nestwork_breaks_oldest_timestamp_seconds", "When the oldest of them came, by code.", ("code",))
+REVERSALS_WAITING = Family(
+    "nestwork_reversals_waiting_cents", "Cents of reversed lines whose buy has no accepted fill yet, in cents."
+)
+REVERSALS_OLDEST = Family(
+    "nestwork_reversals_oldest_timestamp_seconds", "When the oldest of them was instructed; 0 when none waits."
+)
 CUTOFF_DUE = Family(
     "nestwork_cutoff_due_timestamp_seconds",
     "Market mode: the cut-off instant of the first date that is not cut; 0 when days are closed by command.",
@@ -177,8 +183,9 @@ UNPROVEN_DATES = Family("nestwork_unproven_dates", "Closed dates whose proof did
 SNAPSHOTS = (
     SNAPSHOT_AT, SNAPSHOT_SECONDS, SUSPENSE_CENTS, SUSPENSE_ITEMS, SUSPENSE_OLDEST, LETTERS_WAITING, LETTERS_CENTS,
     LETTERS_OLDEST, CLOSING_SINCE, LAST_CLOSED, DAY_CENTS, UNTRADED_OLDEST, FUNDING_AGE, RUNS_WAITING, RUNS_SHORT_CENTS,
-    DEPOSITS_OVERDUE, ORDERS_OPEN, ORDERS_CENTS, ORDERS_OLDEST, BREAKS, BREAKS_CENTS, BREAKS_OLDEST, CUTOFF_DUE,
-    UNVALUED_OLDEST, CONSERVATION_BREAKS, CONSERVATION_ERROR, CONSERVATION_UNITS, LAST_PROOF, UNPROVEN_DATES,
+    DEPOSITS_OVERDUE, ORDERS_OPEN, ORDERS_CENTS, ORDERS_OLDEST, BREAKS, BREAKS_CENTS, BREAKS_OLDEST,
+    REVERSALS_WAITING, REVERSALS_OLDEST, CUTOFF_DUE, UNVALUED_OLDEST,
+    CONSERVATION_BREAKS, CONSERVATION_ERROR, CONSERVATION_UNITS, LAST_PROOF, UNPROVEN_DATES,
 )  # fmt: skip
 
 # -- the outside watcher's ---------------------------------------------------------------------------------------------

@@ -85,6 +85,8 @@ class FileEvents:
             "compensation_cents": event.compensation,
             "amounts": _amounts(event.amounts),
         }
+        if event.employer_money is not None:
+            body["employer_money"] = event.employer_money
         line = self._outgoing(
             topics.PAYROLL_CONTRIBUTIONS,
             event.participant,

@@ -113,7 +113,10 @@ class Participant(Census):
 
 
 class ContributionEvent(_Part):
-    """One payroll line. ``plan`` is needed only where the participant is not listed."""
+    """One payroll line. ``plan`` is needed only where the participant is not listed.
+
+    ``employer_money``: what the employer gives for a whole year, which may go to the source the engine matches into.
+    """
 
     contribution: Name
     participant: Name
@@ -122,6 +125,7 @@ class ContributionEvent(_Part):
     compensation: Cents
     amounts: Amounts
     plan: Name | None = None
+    employer_money: Literal["true_up", "nonelective", "discretionary"] | None = None
 
 
 class FundingEvent(_Part):

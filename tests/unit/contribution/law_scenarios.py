@@ -100,7 +100,16 @@ class LawScenario:
         before = self.state(name, pay_date.year)
         amounts = [(source, cents_of(dollars)) for source, dollars in event["amounts"].items()]
         plan = self.plan_of[name]
-        line = Line(plan, name, event["payroll"], pay_date, cents_of(event["compensation"]), amounts, [])
+        line = Line(
+            plan,
+            name,
+            event["payroll"],
+            pay_date,
+            cents_of(event["compensation"]),
+            amounts,
+            [],
+            event.get("employer_money"),
+        )
         limits = reviewed_limits().get(pay_date.year)
         decision = decide_line(line, self.plans[plan], self.people[name], limits, before)
         self.year_to_date[name, pay_date.year] = decision.year_to_date

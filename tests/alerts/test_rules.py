@@ -24,6 +24,6 @@ def test_rules_and_configuration_are_well_formed() -> None:
     run(tool("amtool"), "check-config", HERE / "alertmanager.yml")
 
 
-@pytest.mark.parametrize("name", ["rules_test.yml", "slow_rules_test.yml"])
+@pytest.mark.parametrize("name", ["rules_test.yml", "slow_rules_test.yml", "budget_rules_test.yml"])
 def test_every_alert_fires_when_it_should_and_only_then(name: str) -> None:
     run(tool("promtool"), "test", "rules", TESTS / name)

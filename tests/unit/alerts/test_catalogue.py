@@ -21,7 +21,7 @@ RUNBOOK = ROOT / "docs" / "runbook"
 RECORDED = {rule["record"] for group in recording_groups(Pace()) for rule in group["rules"]}
 CASES = [
     case
-    for name in ("rules_test.yml", "slow_rules_test.yml")
+    for name in ("rules_test.yml", "slow_rules_test.yml", "budget_rules_test.yml")
     for case in yaml.safe_load((ROOT / "tests" / "alerts" / name).read_text())["tests"]
 ]
 

@@ -44,6 +44,7 @@ SERVICE = Service(
             ),
             internal=True,
             waits_for_inputs=(PARTICIPANT_REQUESTS.name, REQUESTS_REROUTED.name),
+            waits_for_closed="day",  # What is split must stand behind the marker of the date before.
         ),
         Input(PARTICIPANT_REQUESTS, REQUESTS, malformed=handlers.answer_malformed),
         Input(REQUESTS_REROUTED, REQUESTS, internal=True, all_to_all=True, malformed=handlers.answer_malformed),

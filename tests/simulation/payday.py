@@ -83,7 +83,8 @@ class Outsider:
         self.engine, self.payday, self.kafka = engine, payday, engine.kafka
         self.answered = 0
         self.orders: dict[str, dict[str, Any]] = {}
-        self.held: dict[tuple[str, str], int] = {}
+        self.booked: list[tuple[tuple[str, str], int, int, int]] = []
+        """(plan and fund), units, and where the confirmation stands: partition and offset."""
         self.deadline = 1e9
 
     def say(
@@ -216,8 +217,10 @@ class Outsider:
                 body.get("shares"), "duplicate" if self.payday.chance.random() < 0.2 else "confirm",
             )  # fmt: skip
             answers, figures = executed(order, price, decimals)
-            place = (body["plan_id"], body["fund_id"])
-            self.held[place] = self.held.get(place, 0) + (figures.units if body["side"] == "buy" else -figures.units)
+            log = topics.CUSTODIAN_CONFIRMATIONS.name
+            home = murmur2(order_id.encode()) % self.kafka.partitions[log]
+            units = figures.units if body["side"] == "buy" else -figures.units
+            self.booked.append(((body["plan_id"], body["fund_id"]), units, home, len(self.kafka.log(log, home))))
             for number, one in enumerate(answers):
                 said = {
                     name: getattr(one, name) for name in ("order_id", "status", "version", "shares", "price", "cents")
@@ -230,12 +233,23 @@ class Outsider:
         return all(row["status"] == "confirmed" for row in self._rows("trading", "orders") if row["trade_date"] == day)
 
     def _holdings(self, day: date) -> None:
+        """What the custodian books at the value cut: the confirmations that stand before it."""
+        held: dict[tuple[str, str], int] = {}
+        for place, units, partition, offset in self.booked:
+            if offset < self._value_cut(day, partition):
+                held[place] = held.get(place, 0) + units
         listed = [
             {"plan_id": plan, "fund_id": fund, "shares": shares_text(units, FUNDS[fund][0])}
-            for (plan, fund), units in sorted(self.held.items())
+            for (plan, fund), units in sorted(held.items())
         ]
         body = {"date": day.isoformat(), "part": 1, "parts": 1, "positions": listed}
         self.say(topics.CUSTODIAN_HOLDINGS, day.isoformat(), Holdings.ce_type, body, f"holdings-{day}", None)
+
+    def _value_cut(self, day: date, partition: int) -> int:
+        """Where the first value cut of a date stands among the confirmations."""
+        wanted, text = ("ce_type", VALUE_CUT.encode()), day.isoformat().encode()
+        log = self.kafka.log(topics.CUSTODIAN_CONFIRMATIONS.name, partition)
+        return next(one.offset for one in log if wanted in one.headers and text in (one.value or b""))
 
     def _said_closed(self, day: date) -> bool:
         log = self.kafka.logs.get(TopicPartition(topics.VALUATION_DAYS.name, 0), [])

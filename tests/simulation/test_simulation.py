@@ -17,7 +17,10 @@ from tests.simulation.simulate import Outcome, Plan, departures, simulate
 from tests.simulation.world import LOSS, Fault
 
 FIRST = int(os.environ.get("SIMULATION_FIRST", "1"))
-SEEDS = int(os.environ.get("SIMULATION_SEEDS", "12"))
+SEEDS = int(os.environ.get("SIMULATION_SEEDS", "8"))
+
+IN_HASTE = 3
+"""A payday whose second date is closed before the first one is valued."""
 
 WITHOUT = {
     # Guard: what happens to the workers, and what is then wrong.
@@ -74,6 +77,11 @@ def test_without_the_gap_alarm_a_lost_record_is_seen_by_nobody_but_the_books() -
     assert outcome.faults
     assert not any("a lane stopped" in problem for problem in outcome.problems)
     assert outcome.problems + departures(calm_run(1), outcome) != []
+
+
+def test_dates_closed_in_haste_stay_in_order_while_workers_freeze() -> None:
+    plan = Plan(1, payday=IN_HASTE, rate=0.004, faults=6, kinds=frozenset({"freeze"}))
+    assert failing(plan) is None
 
 
 def test_shrinking_keeps_only_the_faults_that_matter() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -141,6 +142,9 @@ async def _cluster(workers: int, partitions: int, keep: bool) -> AsyncIterator[C
     from shared.runtime.logs import configure_logs
 
     configure_logs("bench", "ERROR")
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # So that a folder is never left behind.
     folder = Path(tempfile.mkdtemp(prefix="nestwork-bench-"))
     try:
         note("starting the cluster")

@@ -17,8 +17,10 @@ FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 500
 EMPTY_NAMES = re.compile(r"^(utils?|helpers?|common|misc|manager.*|base_.*service.*)$")
 SQL = re.compile(r"^\s*(SELECT .+ FROM|INSERT INTO|UPDATE .+ SET|DELETE FROM|CREATE TABLE|WITH .+ AS \()", re.DOTALL)
-FRAME_SQL = {"beats", "factcache", "facts", "lanes", "migrations", "outbox", "parking", "poll", "snapshot", "work"}
-"""Files of the frame that each own tables of it, with their statements."""
+FRAME_SQL = {
+    "beats", "copying", "factcache", "facts", "lanes", "migrations", "outbox", "parking", "poll", "snapshot", "work",
+}  # fmt: skip
+"""Files of the frame with statements: each owns tables of it, and one asks the catalogue for the types of columns."""
 CLOCKS = {"now", "utcnow", "today", "uuid4", "uuid1"}
 
 

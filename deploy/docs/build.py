@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.docs.asyncapi import asyncapi_page
+from deploy.docs.capacity import capacity_page
 from deploy.docs.catalogue import catalogue_page
 from deploy.docs.metrics import metrics_page
 from deploy.docs.reason_codes import reason_codes_page
@@ -19,7 +20,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 Generator = Callable[[], dict[str, str]]
 
-GENERATORS: tuple[Generator, ...] = (asyncapi_page, schema_pages, catalogue_page, reason_codes_page, metrics_page)
+GENERATORS: tuple[Generator, ...] = (
+    asyncapi_page,
+    schema_pages,
+    catalogue_page,
+    reason_codes_page,
+    metrics_page,
+    capacity_page,
+)
 
 OWNED: tuple[str, ...] = ("docs/events/*.json",)
 """Files that only generators make: one that no generator makes any more is left over."""

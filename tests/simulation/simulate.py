@@ -26,9 +26,6 @@ from tests.simulation.payday import DAYS, Outsider, Payday
 from tests.simulation.store_expressions import Environment
 from tests.simulation.world import Fault, Faults, World
 
-FAULTY_SECONDS = 40.0
-PATIENCE_SECONDS = 120.0
-"""After the faults end everything must be finished within this."""
 LAST_DAY = date(9999, 12, 31)
 
 
@@ -46,6 +43,9 @@ class Plan:
     without: tuple[str, ...] = ()
     kinds: frozenset[str] = frozenset()
     """Only faults of these kinds, when there are any."""
+    faulty_seconds: float = 40.0
+    patience_seconds: float = 120.0
+    """After the faults end everything must be finished within this."""
     planned: tuple[Fault, ...] | None = None
     """The faults of an earlier run, or a part of them, in place of drawn ones."""
 
@@ -112,9 +112,9 @@ async def _whole(engine: Engine, outsider: Outsider, plan: Plan) -> None:
 
     def heal() -> None:
         world.faulty = False
-        outsider.deadline = world.loop.time() + PATIENCE_SECONDS
+        outsider.deadline = world.loop.time() + plan.patience_seconds
 
-    world.later(FAULTY_SECONDS, heal)
+    world.later(plan.faulty_seconds, heal)
     await world.loop.start("outsider", outsider.run())
     world.faulty = False
     await asyncio.sleep(2.0)

@@ -22,10 +22,13 @@ SEEDS = int(os.environ.get("SIMULATION_SEEDS", "8"))
 IN_HASTE = 3
 """A payday whose second date is closed before the first one is valued."""
 
+SHORT = Plan(1, payday=1, faulty_seconds=5.0, patience_seconds=15.0)
+LOSSES = replace(SHORT, rate=0.3, faults=15, kinds=frozenset({LOSS}))
+
 WITHOUT = {
     # Guard: what happens to the workers, and what is then wrong.
-    "sequence": Plan(1, payday=1, rate=0.25, faults=60, kinds=frozenset({"refuse_after"})),
-    "offsets": Plan(1, payday=1, rate=0.05, faults=60, kinds=frozenset({"go_back"})),
+    "sequence": replace(SHORT, rate=0.25, faults=60, kinds=frozenset({"refuse_after"})),
+    "offsets": replace(SHORT, rate=0.05, faults=60, kinds=frozenset({"go_back"})),
     "identity": Plan(1, payday=1, rate=0.0),
 }
 
@@ -65,15 +68,13 @@ def test_without_a_guard_some_run_goes_wrong(guard: str) -> None:
 
 
 def test_a_log_that_loses_a_record_stops_lanes_and_nothing_is_skipped() -> None:
-    plan = Plan(5, payday=1, rate=0.1, faults=1, kinds=frozenset({LOSS}))
-    outcome = simulate(plan)
+    outcome = simulate(LOSSES)
     assert outcome.faults
     assert any("a lane stopped" in problem for problem in outcome.problems), str(outcome)
 
 
 def test_without_the_gap_alarm_a_lost_record_is_seen_by_nobody_but_the_books() -> None:
-    plan = Plan(5, payday=1, rate=0.1, faults=1, kinds=frozenset({LOSS}))
-    outcome = simulate(plan, guards_without(("gap",)))
+    outcome = simulate(LOSSES, guards_without(("gap",)))
     assert outcome.faults
     assert not any("a lane stopped" in problem for problem in outcome.problems)
     assert outcome.problems + departures(calm_run(1), outcome) != []

@@ -74,6 +74,10 @@ class Comparison:
         """What was measured so far."""
         return table.read(self.results)
 
+    def at_hand(self) -> list[dict[str, Any]]:
+        """What was measured with the sizes that were asked for; runs of other sizes are not comparable."""
+        return [one for one in self.done() if one["n"] == self.lines(one["peer"], one["test"])]
+
     def lines(self, name: str, kind: str) -> int:
         """How many lines a peer gets in a test."""
         count = self.options.n if kind == "drain" else self.options.kill_n
@@ -173,7 +177,7 @@ def main() -> int:
     comparison = Comparison(options)
     if options.what == "run":
         asyncio.run(comparison.run())
-    found = comparison.done()
+    found = comparison.at_hand()
     text = table.markdown(found)
     sys.stdout.write(text)
     if options.write and found:

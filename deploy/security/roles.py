@@ -33,6 +33,7 @@ from shared.runtime.settings import Settings, settings
 SERVICES = ("contribution", "allocation", "trading", "valuation")
 OWNER, READER, OPERATOR, CUSTODIAN = "nestwork_owner", "nestwork_reader", "nestwork_operator", "nestwork_custodian"
 ROLES = (OWNER, *(f"nestwork_{service}" for service in SERVICES), CUSTODIAN, READER, OPERATOR)
+PASSWORDS_VARIABLE = "NESTWORK_ROLE_PASSWORDS_DIR"
 SCRAM_ROUNDS = 4096
 PASSWORD_CHARACTERS_MIN = 16
 
@@ -94,7 +95,7 @@ async def _main(grants_only: bool) -> None:
     if grants_only:
         await grant()
         return
-    folder = os.environ.get("NESTWORK_ROLE_PASSWORDS_DIR")
+    folder = os.environ.get(PASSWORDS_VARIABLE)
     if not folder:
         raise PasswordMissing("NESTWORK_ROLE_PASSWORDS_DIR must name a folder with one password file per role")
     await make_roles(read_passwords(Path(folder)))

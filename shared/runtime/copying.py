@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -142,7 +143,8 @@ ENCODERS: dict[str, Column] = {
     "smallint[]": _integers(INT2_OID, "h", 2),
 }
 """How the columns of the journals are written; a table with a column of another type is left to the client."""
-_types: dict[str, dict[str, str]] = {}
+_types: WeakKeyDictionary[Connection, dict[str, dict[str, str]]] = WeakKeyDictionary()
+"""Column types by table, for as long as a connection lives."""
 
 
 def encode_rows(types: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytearray:
@@ -165,11 +167,10 @@ async def copy_rows(connection: Connection, table: str, columns: Sequence[str], 
     """Write ``rows`` into ``table`` by COPY; none is no statement."""
     if not rows:
         return
-    known = _types.get(table)
-    if known is None:
-        found = await connection.fetch(COLUMN_TYPES, table)
-        known = _types[table] = {row[0]: row[1] for row in found}
-    types = [known[column] for column in columns]
+    tables = _types.setdefault(connection, {})
+    if table not in tables:
+        tables[table] = {row[0]: row[1] for row in await connection.fetch(COLUMN_TYPES, table)}
+    types = [tables[table].get(column, "") for column in columns]
     if any(kind not in ENCODERS for kind in types):
         await connection.copy_records_to_table(table, records=rows, columns=columns)
         return

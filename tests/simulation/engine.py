@@ -18,7 +18,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.events.topics import ALL_TOPICS
-from shared.runtime import clients, control, copying, membership, plane, settings
+from shared.runtime import clients, control, membership, plane, settings
 from shared.runtime.control import Control
 from shared.runtime.definition import Service
 from shared.runtime.facts import INSERT_TOPICS
@@ -47,21 +47,6 @@ def service_of(name: str) -> Service:
     os.environ.setdefault("NESTWORK_MARKER_KEY", SECRET)
     service: Service = importlib.import_module(f"services.{name}.app").SERVICE
     return service
-
-
-class OfEachService(dict[str, Any]):
-    """A memory that a process has for itself, where the simulation holds all processes in one."""
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """What this actor's service knows."""
-        return super().get(_of_service(key), default)
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        super().__setitem__(_of_service(key), value)
-
-
-def _of_service(key: str) -> str:
-    return f"{ACTOR.get().partition('-')[0]}/{key}"
 
 
 class Engine:
@@ -202,7 +187,6 @@ def installed(engine: Engine) -> Iterator[None]:
             (clients, "settings", lambda: engine.config),
             (membership, "AIOKafkaConsumer", consumer),
             (settings, "settings", lambda: engine.config),
-            (copying, "_types", OfEachService()),
             (plane, "time", clock),
             (plane, "uuid", names),
             (control, "time", clock),

@@ -13,6 +13,7 @@ from typer.main import get_command
 from deploy.cli.main import app
 from deploy.docs.metrics import all_metrics
 from deploy.payroll.intake import IntakeSettings
+from deploy.security.roles import PASSWORDS_VARIABLE, ROLES
 from shared.events.codes import CODES
 from shared.events.topics import ALL_TOPICS
 from shared.runtime.settings import Settings
@@ -94,8 +95,12 @@ def test_every_make_target_in_a_document_exists(page: Path) -> None:
 def test_every_metric_and_variable_in_a_document_exists(page: Path) -> None:
     metrics = {metric.name for metric in all_metrics()}
     variables = {str(field.alias) for model in (Settings, IntakeSettings) for field in model.model_fields.values()}
+    metrics |= set(ROLES)
+    variables.add(PASSWORDS_VARIABLE)
     words = words_in_code(page)
-    unknown = [word for word in words if re.fullmatch(r"nestwork_[a-z_]+", word) and word not in metrics]
+    unknown = [
+        word for word in words if re.fullmatch(r"nestwork_[a-z_]+", word) and word not in metrics and word not in ROLES
+    ]
     unknown += [
         word for word in words if re.fullmatch(r"(NESTWORK|KAFKA|DATABASE)_[A-Z_]+", word) and word not in variables
     ]

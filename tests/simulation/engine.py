@@ -28,7 +28,6 @@ from shared.runtime.plane import MoneyPlane
 from shared.runtime.records import record_of
 from shared.runtime.settings import Settings
 from shared.runtime.topics import partition_count
-from tests.simulation.loop import ACTOR
 from tests.simulation.twin_group import TwinMember
 from tests.simulation.twin_kafka import Kafka, TwinProducer, TwinReader
 from tests.simulation.twin_postgres import Postgres

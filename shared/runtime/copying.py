@@ -21,6 +21,7 @@ HEADER = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
 TRAILER = struct.pack(">h", -1)
 NULL = struct.pack(">i", -1)
 EPOCH_DAY = date(2000, 1, 1).toordinal()
+# The first of all dates (the time before the first cut) is -infinity: the client sends it so in parameters.
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 NUMPY_PAYS_FROM = 24
@@ -135,7 +136,7 @@ ENCODERS: dict[str, Column] = {
     "bytea": _each(bytes),
     '"char"': _repeated(bytes),
     "uuid": _each(lambda value: value.bytes),
-    "date": _repeated(lambda day: _day(day.toordinal() - EPOCH_DAY)),
+    "date": _repeated(lambda day: _day(-(2**31) if day == date.min else day.toordinal() - EPOCH_DAY)),
     "timestamp with time zone": _repeated(lambda instant: _instant((instant - EPOCH) // MICROSECOND)),
     "text[]": _texts,
     "bigint[]": _integers(INT8_OID, "q", 8),

@@ -29,6 +29,7 @@ ROWS: list[tuple[Any, ...]] = [
         [1, -1, 2**62], [5], [4095] * 100,
     ),
     (None,) * len(COLUMNS),
+    (*(None,) * list(COLUMNS).index("day"), date.min, *(None,) * (len(COLUMNS) - list(COLUMNS).index("day") - 1)),
     (
         0, 0, 0, False, "", "[]", "[]", b"", b"z", uuid.UUID(int=2**128 - 1), date(2400, 2, 29),
         datetime(1970, 1, 1, tzinfo=UTC), [], [], [], [],

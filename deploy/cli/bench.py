@@ -26,7 +26,11 @@ SERVICES = ("contribution", "allocation", "trading", "valuation")
 bench_app = typer.Typer(no_args_is_help=True, help="Measure a payday: rates, CPU, memory, and that nothing is lost.")
 
 ParticipantsOption = Annotated[int, typer.Option(min=1, help="Contributions of the payday, one per participant.")]
-WorkersOption = Annotated[int, typer.Option(min=1, help="Workers per service.")]
+WorkersOption = Annotated[
+    int, typer.Option(min=1, help="Workers per service; one for each processor, at most four, unless told.")
+]
+WORKERS = min(4, os.cpu_count() or 1)
+"""The stages follow each other: one worker of each would leave the other processors idle."""
 KeepOption = Annotated[bool, typer.Option("--keep", help="Leave the cluster's folder (logs, data) behind.")]
 PartitionsOption = Annotated[int, typer.Option(min=1, max=4096, help="Partitions, a power of two.")]
 
@@ -40,7 +44,7 @@ def register(app: typer.Typer) -> None:
 def payday(
     participants: ParticipantsOption = 50_000,
     as_json: JsonOption = False,
-    workers: WorkersOption = 1,
+    workers: WorkersOption = WORKERS,
     partitions: PartitionsOption = 8,
     rounds: Annotated[int, typer.Option(min=1, help="Paydays on consecutive trading days, in one cluster.")] = 1,
     keep: KeepOption = False,
@@ -61,7 +65,7 @@ def payday(
 
 @bench_app.command("first-stage")
 def first_stage(
-    participants: ParticipantsOption = 5_000,
+    participants: ParticipantsOption = 20_000,
     as_json: JsonOption = False,
     partitions: PartitionsOption = 8,
     rounds: Annotated[int, typer.Option(min=1, max=10, help="How often both drain a backlog, in turns.")] = 2,

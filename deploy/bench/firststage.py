@@ -18,7 +18,7 @@ from deploy.bench.following import add_up_receipts
 from deploy.bench.payday import FIRST_PAYDAY, PaydayBench, Say, open_bench
 from deploy.bench.store import Progress, create_empty_database
 from deploy.bench.world import World
-from deploy.cluster import Cluster
+from deploy.cluster import Cluster, ClusterError
 from shared.events.topics import PAYROLL_CONTRIBUTIONS, PAYROLL_RECEIPTS
 from shared.runtime.clients import database_url, kafka_admin
 from shared.runtime.settings import Settings
@@ -50,6 +50,8 @@ async def drain_backlog(bench: PaydayBench, number: int) -> dict[str, Any]:
     cpu_before = costs.cpu_seconds(cluster.state)
     cluster.release(f"{SERVICE}-0")
     first, started_at = await _first_commit(bench.progress, before)
+    if 2 * first > count:
+        raise ClusterError(f"the first commit held {first} of {count} lines, so there is nothing to time: take more")
     worker_before = costs.cpu_seconds(cluster.state)
     await _drained(bench, before + count)
     receipts = await add_up_receipts(bench.logs, begins)

@@ -7,8 +7,12 @@ from shared.runtime.clients import Connection
 ROLE_EXISTS = "SELECT 1 FROM pg_roles WHERE rolname = $1"
 DATABASE_EXISTS = "SELECT 1 FROM pg_database WHERE datname = $1"
 ROLE_LIMITS = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
-OPERATOR_WRITES = {"dead_letters": "UPDATE (replayed_at, replayed_by)", "tasks": "INSERT"}
-"""What `nestwork dlq replay` does: mark a letter, hand a lane the task of freeing a participant."""
+OPERATOR_WRITES = {
+    "dead_letters": "UPDATE (replayed_at, replayed_by)",
+    "tasks": "INSERT",
+    "operator_actions": "INSERT, UPDATE (state, decided_by, decided_at, outcome)",
+}
+"""What a replay does: mark a letter, hand a lane the task of freeing a participant; and the console's audit rows."""
 
 GRANTS = """
 REVOKE ALL ON DATABASE {database} FROM PUBLIC;
@@ -24,7 +28,9 @@ ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public
 ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {service}, {operator};
 ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT ON TABLES TO {reader}, {operator};
 """
-PROTECT_LEDGER = "REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM {service}"
+NOT_FOR_SERVICES = ("schema_migrations", "operator_actions")
+"""What was migrated and what operators did is not for the service itself to write."""
+PROTECT = "REVOKE INSERT, UPDATE, DELETE ON {table} FROM {service}"
 TABLE_EXISTS = "SELECT to_regclass('public.' || $1) IS NOT NULL"
 
 
@@ -56,5 +62,6 @@ async def grant(connection: Connection, service: str, owner: str, reader: str, o
     for table, rights in OPERATOR_WRITES.items():
         if await connection.fetchval(TABLE_EXISTS, table):
             await connection.execute(f"GRANT {rights} ON {table} TO {operator}")
-    if await connection.fetchval(TABLE_EXISTS, "schema_migrations"):
-        await connection.execute(PROTECT_LEDGER.format(service=service))
+    for table in NOT_FOR_SERVICES:
+        if await connection.fetchval(TABLE_EXISTS, table):
+            await connection.execute(PROTECT.format(table=table, service=service))

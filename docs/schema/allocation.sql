@@ -442,6 +442,42 @@ COMMENT ON TABLE public.lanes IS 'A lane is one partition number over all input 
 
 COMMENT ON COLUMN public.lanes.recorded_at IS 'Append time of the newest causing record, monotone.';
 
+CREATE TABLE public.operator_actions (
+    action bigint NOT NULL,
+    kind text NOT NULL,
+    subjects text[] NOT NULL,
+    cents bigint NOT NULL,
+    reason text NOT NULL,
+    asked_by text NOT NULL,
+    asked_at timestamp with time zone DEFAULT now() NOT NULL,
+    state text NOT NULL,
+    decided_by text,
+    decided_at timestamp with time zone,
+    outcome text,
+    CONSTRAINT operator_actions_cents_check CHECK ((cents >= 0)),
+    CONSTRAINT operator_actions_check CHECK (((decided_by IS NULL) = (decided_at IS NULL))),
+    CONSTRAINT operator_actions_check1 CHECK (((state = 'asked'::text) = (decided_by IS NULL))),
+    CONSTRAINT operator_actions_kind_check CHECK ((kind = ANY (ARRAY['replay'::text, 'replay_again'::text, 'book'::text, 'withdraw'::text]))),
+    CONSTRAINT operator_actions_state_check CHECK ((state = ANY (ARRAY['asked'::text, 'begun'::text, 'done'::text, 'failed'::text, 'declined'::text]))),
+    CONSTRAINT operator_actions_subjects_check CHECK ((cardinality(subjects) > 0))
+);
+ALTER TABLE ONLY public.operator_actions ALTER COLUMN subjects SET STATISTICS 0;
+
+COMMENT ON TABLE public.operator_actions IS 'The audit of the console: one row for each action, kept for ever. Unit: cents.';
+
+COMMENT ON COLUMN public.operator_actions.state IS 'begun without an end means that the console died meanwhile: look at the subject.';
+
+COMMENT ON COLUMN public.operator_actions.decided_by IS 'Who carried it out or declined it; above the two-person amount never who asked.';
+
+ALTER TABLE public.operator_actions ALTER COLUMN action ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.operator_actions_action_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.outbox (
     lane integer NOT NULL,
     topic text NOT NULL,
@@ -609,6 +645,9 @@ ALTER TABLE ONLY public.lane_streams
 ALTER TABLE ONLY public.lanes
     ADD CONSTRAINT lanes_pkey PRIMARY KEY (lane);
 
+ALTER TABLE ONLY public.operator_actions
+    ADD CONSTRAINT operator_actions_pkey PRIMARY KEY (action);
+
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (lane, topic, partition, epoch, seq);
 
@@ -635,6 +674,8 @@ CREATE INDEX journal_reversals ON ONLY public.journal USING btree (reverses, lan
 CREATE INDEX journal_before_reverses_lane_idx ON public.journal_before USING btree (reverses, lane) WHERE (reverses IS NOT NULL);
 
 CREATE INDEX journal_later_reverses_lane_idx ON public.journal_later USING btree (reverses, lane) WHERE (reverses IS NOT NULL);
+
+CREATE UNIQUE INDEX operator_actions_waiting ON public.operator_actions USING btree (kind, subjects) WHERE (state = 'asked'::text);
 
 CREATE INDEX parked_waiting ON public.parked USING btree (code) INCLUDE (cents, recorded_at) WHERE (freed_for IS NULL);
 

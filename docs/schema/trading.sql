@@ -500,6 +500,42 @@ CREATE TABLE public.market_since (
     CONSTRAINT market_since_only_row_check CHECK (only_row)
 );
 
+CREATE TABLE public.operator_actions (
+    action bigint NOT NULL,
+    kind text NOT NULL,
+    subjects text[] NOT NULL,
+    cents bigint NOT NULL,
+    reason text NOT NULL,
+    asked_by text NOT NULL,
+    asked_at timestamp with time zone DEFAULT now() NOT NULL,
+    state text NOT NULL,
+    decided_by text,
+    decided_at timestamp with time zone,
+    outcome text,
+    CONSTRAINT operator_actions_cents_check CHECK ((cents >= 0)),
+    CONSTRAINT operator_actions_check CHECK (((decided_by IS NULL) = (decided_at IS NULL))),
+    CONSTRAINT operator_actions_check1 CHECK (((state = 'asked'::text) = (decided_by IS NULL))),
+    CONSTRAINT operator_actions_kind_check CHECK ((kind = ANY (ARRAY['replay'::text, 'replay_again'::text, 'book'::text, 'withdraw'::text]))),
+    CONSTRAINT operator_actions_state_check CHECK ((state = ANY (ARRAY['asked'::text, 'begun'::text, 'done'::text, 'failed'::text, 'declined'::text]))),
+    CONSTRAINT operator_actions_subjects_check CHECK ((cardinality(subjects) > 0))
+);
+ALTER TABLE ONLY public.operator_actions ALTER COLUMN subjects SET STATISTICS 0;
+
+COMMENT ON TABLE public.operator_actions IS 'The audit of the console: one row for each action, kept for ever. Unit: cents.';
+
+COMMENT ON COLUMN public.operator_actions.state IS 'begun without an end means that the console died meanwhile: look at the subject.';
+
+COMMENT ON COLUMN public.operator_actions.decided_by IS 'Who carried it out or declined it; above the two-person amount never who asked.';
+
+ALTER TABLE public.operator_actions ALTER COLUMN action ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.operator_actions_action_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.order_legs (
     leg_pack bigint NOT NULL,
     trade_date date NOT NULL,
@@ -786,6 +822,9 @@ ALTER TABLE ONLY public.lanes
 ALTER TABLE ONLY public.market_since
     ADD CONSTRAINT market_since_pkey PRIMARY KEY (only_row);
 
+ALTER TABLE ONLY public.operator_actions
+    ADD CONSTRAINT operator_actions_pkey PRIMARY KEY (action);
+
 ALTER TABLE ONLY public.order_legs
     ADD CONSTRAINT order_legs_pkey PRIMARY KEY (leg_pack);
 
@@ -837,6 +876,8 @@ CREATE INDEX journal_before_order_id_lane_idx ON public.journal_before USING btr
 CREATE INDEX journal_later_lane_plan_id_idx ON public.journal_later USING btree (lane, plan_id) WHERE (kind = ANY (ARRAY['plan_cash'::text, 'plan_cash_reversed'::text]));
 
 CREATE INDEX journal_later_order_id_lane_idx ON public.journal_later USING btree (order_id, lane) WHERE (order_id IS NOT NULL);
+
+CREATE UNIQUE INDEX operator_actions_waiting ON public.operator_actions USING btree (kind, subjects) WHERE (state = 'asked'::text);
 
 CREATE INDEX order_legs_by_date ON public.order_legs USING btree (order_date);
 

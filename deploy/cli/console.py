@@ -1,0 +1,52 @@
+"""`nestwork console`: pages for operators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.cli.day import FolderOption
+from deploy.cli.output import JsonOption, fail, note, print_document
+
+console_app = typer.Typer(no_args_is_help=True, help="Pages for operators, in a browser.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group."""
+    app.add_typer(console_app, name="console")
+
+
+@console_app.callback()
+def console() -> None:
+    """Keep `serve` a command of the group."""
+
+
+@console_app.command("serve")
+def serve_command(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen, on this machine only.")] = 6080,
+    tokens: Annotated[
+        Path | None, typer.Option("--tokens", help="The token file; without one everybody on this machine may act.")
+    ] = None,
+    alone_cents: Annotated[
+        int, typer.Option("--two-person-above", min=0, help="Cents at stake above which two people are needed.")
+    ] = 10_000_000,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve the console until Ctrl-C."""
+    from deploy.console.serving import ConsoleSettings, serve
+    from deploy.operate.target import TROUBLE, find_cluster
+    from shared.runtime.logs import configure_logs
+
+    configure_logs("console", "INFO")
+    try:
+        found = find_cluster(folder)
+        config = found.model_copy(update={"web_port": port, "tokens_file": tokens or found.tokens_file})
+        note(f"listening on http://{config.web_host}:{port}")
+        serve(config, ConsoleSettings(NESTWORK_TWO_PERSON_CENTS=alone_cents))
+    except (*TROUBLE, ValueError) as problem:
+        fail(str(problem), as_json=as_json)
+    if as_json:
+        print_document({"ok": True, "served": True})

@@ -216,12 +216,13 @@ def _bootstrap_checkpoint(class_path: str) -> bytes:
 def _format(class_path: str, node: BrokerNode, cluster_id: str, more_arguments: str) -> None:
     """Let Kafka's own tool make the log folder. Raises ``StartFailed`` with what it says."""
     tool = [str(java()), "-XX:TieredStopAtLevel=1", "-cp", class_path, "kafka.tools.StorageTool"]
-    arguments = ["format", "-t", cluster_id, "-c", str(node.folder / "server.properties")]
+    arguments = ["-t", cluster_id, "-c", str(node.folder / "server.properties")]
     more = node.folder / "format.arguments"
     more.touch(mode=0o600)
-    more.write_text(more_arguments)
+    # Never empty: the tool falls over a file without an argument.
+    more.write_text("".join(f"{one}\n" for one in arguments) + more_arguments)
     try:
-        done = subprocess.run([*tool, *arguments, f"@{more}"], capture_output=True, text=True, check=False)
+        done = subprocess.run([*tool, "format", f"@{more}"], capture_output=True, text=True, check=False)
     finally:
         more.unlink()
     if done.returncode:

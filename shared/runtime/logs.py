@@ -4,11 +4,50 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import sys
+import traceback
 from typing import Any
 
+import asyncpg
 import structlog
 
 FORBIDDEN_FIELDS = frozenset({"ssn", "name", "first_name", "last_name", "birth_date", "born", "tax_id"})
+
+
+REVEALING = (
+    ValueError, TypeError, LookupError, ArithmeticError, AttributeError, asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+)  # fmt: skip
+"""What code raises about the data in its hands: the message may repeat it, and PostgreSQL's detail the whole row."""
+
+
+def error_text(failure: BaseException) -> str:
+    """An exception for a log line: its message only where that cannot hold what somebody sent about a person."""
+    return type(failure).__name__ if isinstance(failure, REVEALING) else repr(failure)
+
+
+def stack_text(failure: BaseException) -> str:
+    """Where an exception and its causes were raised, frame by frame, without source lines and values."""
+    parts: list[str] = []
+    seen: set[int] = set()
+    here: BaseException | None = failure
+    while here is not None and id(here) not in seen:
+        seen.add(id(here))
+        frames = traceback.extract_tb(here.__traceback__)
+        parts.append(" < ".join([error_text(here), *(f"{f.filename}:{f.lineno} {f.name}" for f in reversed(frames))]))
+        here = here.__cause__ or (None if here.__suppress_context__ else here.__context__)
+    return "\ncaused by ".join(parts)
+
+
+def _show_exception(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """In the place of structlog's and logging's own renderers, which print messages and PostgreSQL's details."""
+    given = event.pop("exc_info", None)
+    if given is True:
+        given = sys.exc_info()
+    failure = given[1] if isinstance(given, tuple) else given
+    if isinstance(failure, BaseException):
+        event["exception"] = stack_text(failure)
+    return event
 
 
 def _drop_personal_fields(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -39,7 +78,7 @@ def logging_config(level: str = "INFO") -> dict[str, Any]:
                 "foreign_pre_chain": _SHARED,
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    structlog.processors.format_exc_info,
+                    _show_exception,
                     structlog.processors.JSONRenderer(),
                 ],
             }

@@ -13,7 +13,7 @@ import msgspec
 
 from shared.runtime.definition import Kind, Service
 from shared.runtime.lanes import Lane
-from shared.runtime.logs import get_logger
+from shared.runtime.logs import error_text, get_logger
 from shared.runtime.poll import OUR_FAULT
 from shared.runtime.records import short_detail
 from shared.runtime.work import Task, Work
@@ -67,7 +67,7 @@ async def _apply(work: Work, lane: Lane, key: str, rows: list[Any]) -> bool:
             await work.connection.execute(MARK_FREED, lane.number, key, [row["number"] for row in rows], dates)
     except OUR_FAULT as failure:
         work.restore(mark)
-        log.error("participant_stays_parked", lane=lane.number, error=repr(failure), exc_info=failure)
+        log.error("participant_stays_parked", lane=lane.number, error=error_text(failure), exc_info=failure)
         detail = short_detail(repr(failure))
         await work.connection.execute(NOTE_FAILURE, lane.number, key, rows[0]["number"], detail)
         return False

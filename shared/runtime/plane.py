@@ -24,12 +24,13 @@ from shared.runtime.factcache import FactCache
 from shared.runtime.guards import Guards
 from shared.runtime.intake import Intake
 from shared.runtime.lanes import Lane, claim_lanes, freeing_blockers, prepare_lanes
-from shared.runtime.logs import get_logger
+from shared.runtime.logs import error_text, get_logger
 from shared.runtime.membership import Membership
 from shared.runtime.outbox import OutboxRow, StreamNames, remove_published
 from shared.runtime.poll import Poll, Slice
 from shared.runtime.relay import Relay
 from shared.runtime.settings import Settings
+from shared.runtime.tracing import poll_span
 from shared.runtime.work import Work
 from shared.values.trading_days import next_trading_day
 
@@ -90,7 +91,7 @@ class MoneyPlane:
         except asyncio.CancelledError:
             raise
         except BaseException as failure:
-            log.error("money_plane_failed", error=repr(failure), exc_info=failure)
+            log.error("money_plane_failed", error=error_text(failure), exc_info=failure)
             await crash(failure)
 
     async def stop(self) -> None:
@@ -287,9 +288,10 @@ class MoneyPlane:
     async def _poll_records(self, slices: list[Slice]) -> None:
         started = time.perf_counter()
         lanes = list({part.lane.number: part.lane for part in slices}.values())
-        async with self._transaction(lanes) as work:
-            await self.poll.move(work, slices)
-            await self.poll.decide(work, slices)
+        with poll_span(slices):
+            async with self._transaction(lanes) as work:
+                await self.poll.move(work, slices)
+                await self.poll.decide(work, slices)
         for part in slices:
             part.lane.inputs[part.place.topic] = part.after
             self.intake.took(part.place, part.taken)

@@ -18,7 +18,7 @@ from shared.runtime.definition import Input, Kind, Service
 from shared.runtime.errors import LogLoss, PoisonMessage
 from shared.runtime.guards import Guards
 from shared.runtime.lanes import LOCK_LANES, Lane, LaneInput
-from shared.runtime.logs import get_logger
+from shared.runtime.logs import error_text, get_logger
 from shared.runtime.records import (
     LANE_CLOSED,
     MARKERS,
@@ -31,6 +31,7 @@ from shared.runtime.records import (
 )
 from shared.runtime.signing import SIGNATURE_HEADER, is_signed
 from shared.runtime.strays import freeze, thaw
+from shared.runtime.tracing import handler_span, trace_id_of
 from shared.runtime.work import ParkedItem, Work
 from shared.values.hashing import murmur2_many
 from shared.values.invariants import InvariantBroken
@@ -57,6 +58,8 @@ OUR_FAULT = (
 
 ANSWERED_CHARACTERS_MAX = 200
 """An answer repeats at most so much of what a sender wrote: it has to fit in a record."""
+
+LOGGED_ITEMS_MAX, NAME_CHARACTERS_MAX = 20, 200
 
 
 @dataclass(slots=True)
@@ -349,7 +352,8 @@ class Poll:
                 if item.key in parked.get(item.lane, ()):
                     _park(work, kind, item, "PARKED", "an earlier event of this participant is parked")
             items = [item for item in items if item.key not in parked.get(item.lane, ())]
-        await self._apply(work, kind, items)
+        with handler_span(kind.ce_type, items):
+            await self._apply(work, kind, items)
 
     async def _apply(self, work: Work, kind: Kind, items: list[Any]) -> None:
         if not items:
@@ -364,7 +368,8 @@ class Poll:
             cause = failure
         keys = list(dict.fromkeys((item.lane, item.key) for item in items))
         if len(keys) == 1:
-            log.error("participant_parked", topic=items[0].topic, error=repr(cause), exc_info=cause)
+            named = [named_in_logs(item) for item in items[:LOGGED_ITEMS_MAX]]
+            log.error("participant_parked", topic=items[0].topic, events=named, error=error_text(cause), exc_info=cause)
             for item in items:
                 _park(work, kind, item, "PARKED", repr(cause))
             work.lanes[keys[0][0]].parked.add(keys[0][1])
@@ -382,6 +387,20 @@ def _by_date(items: list[Any]) -> list[list[Any]]:
     for item in items:
         grouped.setdefault(item.trade_date, []).append(item)
     return [grouped[day] for day in sorted(grouped)]
+
+
+def named_in_logs(item: Any) -> dict[str, str]:
+    """How a log line names an event: its id, its payroll and its trace; never who it is about."""
+    body = getattr(item, "body", None)
+    payroll = (
+        body.get("payroll_id") if isinstance(body, dict) else getattr(getattr(item, "line", None), "payroll_id", None)
+    )
+    found = {
+        "event_id": getattr(item, "ce_id", None) or getattr(item, "cause", None),
+        "payroll_id": payroll,
+        "trace_id": trace_id_of(getattr(item, "trace", None)),
+    }
+    return {name: str(value)[:NAME_CHARACTERS_MAX] for name, value in found.items() if value}
 
 
 def _park(work: Work, kind: Kind, item: Any, code: str, detail: str) -> None:

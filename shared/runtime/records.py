@@ -11,6 +11,7 @@ import msgspec
 import orjson
 
 from shared.runtime.errors import LogLoss, PoisonMessage
+from shared.runtime.tracing import valid_traceparent
 from shared.values.identity import body_hash, identity_of
 from shared.values.trading_days import GENESIS
 
@@ -66,8 +67,7 @@ class Record:
         value = self.headers.get("traceparent")
         if not value or len(value) > TRACE_BYTES_MAX or not value.isascii():
             return None
-        text = value.decode("ascii")
-        return text if text.isprintable() else None
+        return valid_traceparent(value.decode("ascii"))
 
 
 class PublicRecord(msgspec.Struct, gc=False):

@@ -15,6 +15,7 @@ from shared.runtime.clients import kafka_producer
 from shared.runtime.guards import Points
 from shared.runtime.logs import get_logger
 from shared.runtime.outbox import OutboxRow, StreamNames, unpack
+from shared.runtime.tracing import relay_span
 from shared.values.invariants import invariant
 
 log = get_logger(__name__)
@@ -82,7 +83,8 @@ class Relay:
             await self.has_rows.wait()
             epoch, rows = self.epoch, self._round()
             try:
-                await self._publish(rows)
+                with relay_span(rows):
+                    await self._publish(rows)
             except (KafkaError, TimeoutError, OSError) as failure:
                 metrics.RELAY_RESTARTS.inc()
                 log.warning("relay_restarts", error=repr(failure))

@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     tokens_file: Path | None = Field(None, alias="NESTWORK_TOKENS_FILE")
     data_dir: Path = Field(Path(".nestwork/worker"), alias="NESTWORK_DATA_DIR")
     log_level: str = Field("INFO", alias="NESTWORK_LOG_LEVEL")
+    trace_ratio: float = Field(0.0, alias="NESTWORK_TRACE_RATIO", ge=0, le=1)
+    """Part of the batches that get OpenTelemetry spans; 0 is none. Where to: ``OTEL_EXPORTER_OTLP_ENDPOINT``."""
     session_timeout_seconds: int = Field(6, alias="NESTWORK_SESSION_TIMEOUT_SECONDS", ge=2, le=60)
     group_instance_id: str | None = Field(None, alias="NESTWORK_GROUP_INSTANCE_ID")
 

@@ -18,11 +18,12 @@ from shared.runtime.definition import Service
 from shared.runtime.exposition import Exposition
 from shared.runtime.faustplane import NestworkApp, cancelled, make_app
 from shared.runtime.guards import Guards
-from shared.runtime.logs import configure_logs, get_logger
+from shared.runtime.logs import configure_logs, error_text, get_logger
 from shared.runtime.plane import MoneyPlane
 from shared.runtime.settings import settings
 from shared.runtime.snapshot import run_snapshots
 from shared.runtime.tokens import CALLER_KEY, Caller, Refused, Role, Tokens, caller_of
+from shared.runtime.tracing import start_tracing, stop_tracing
 
 log = get_logger(__name__)
 
@@ -73,6 +74,7 @@ class Worker:
         """Open the pool, start storing facts and the background questions."""
         _collect_rarely()
         configure_logs(self.service.name, self.config.log_level)
+        start_tracing(self.service.name, self.config)
         self.pool = await open_pool(self.service.database)
         control_plane = self.app.control_plane
         await control_plane.open()
@@ -88,7 +90,7 @@ class Worker:
         except asyncio.CancelledError:
             raise
         except BaseException as failure:
-            log.error("control_plane_failed", error=repr(failure), exc_info=failure)
+            log.error("control_plane_failed", error=error_text(failure), exc_info=failure)
             await self.app.crash(failure)
 
     async def stop(self) -> None:
@@ -97,6 +99,7 @@ class Worker:
         await self.app.control_plane.close()
         if self.pool is not None:
             self.pool.terminate()
+        await asyncio.to_thread(stop_tracing)
 
 
 def _add_pages(app: NestworkApp, worker: Worker, pages: Mapping[str, Page]) -> None:

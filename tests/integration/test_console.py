@@ -64,7 +64,8 @@ async def send(config: Settings, key: str, body: bytes, ce_id: str, ce_type: str
     await producer.start()
     try:
         await producer.send_and_wait(
-            topics.PAYROLL_CONTRIBUTIONS.name, body, key=key.encode(), partition=murmur2(key.encode()) % config.partitions,
+            topics.PAYROLL_CONTRIBUTIONS.name, body, key=key.encode(),
+            partition=murmur2(key.encode()) % config.partitions,
             headers=[("ce_id", ce_id.encode()), ("ce_source", b"/test/console"), ("ce_type", ce_type.encode())],
         )  # fmt: skip
     finally:

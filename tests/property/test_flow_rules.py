@@ -184,15 +184,19 @@ keys = st.builds(holding_key, st.sampled_from(["roth", "match"]), st.sampled_fro
 legs_to_post = st.lists(st.tuples(keys, st.integers(0, 10**9), st.integers(0, 10**9)), max_size=20)
 
 
+def post(holdings: Holdings, legs: list[tuple[str, int, int]]) -> None:
+    apply_legs([holdings] * len(legs), [leg[0] for leg in legs], [leg[1] for leg in legs], [leg[2] for leg in legs])
+
+
 @given(legs_to_post, st.randoms(use_true_random=False))
 def test_the_order_in_which_fills_arrive_says_nothing(legs: list[tuple[str, int, int]], random: object) -> None:
     shuffled = list(legs)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     one: Holdings = {}
     other: Holdings = {}
-    apply_legs(one, legs)
+    post(one, legs)
     for leg in shuffled:
-        apply_legs(other, [leg])
+        post(other, [leg])
     assert one == other
     assert sum(units for units, _ in one.values()) == sum(units for _, units, _ in legs)
     assert sum(cost for _, cost in one.values()) == sum(cost for _, _, cost in legs)
@@ -202,10 +206,10 @@ def test_the_order_in_which_fills_arrive_says_nothing(legs: list[tuple[str, int,
 def test_reversing_fills_is_as_if_they_had_never_been(legs: list[tuple[str, int, int]], chosen: list[int]) -> None:
     undone = {index for index in chosen if index < len(legs)}
     holdings: Holdings = {}
-    apply_legs(holdings, legs)
-    apply_legs(holdings, [(key, -units, -cents) for key, units, cents in (legs[index] for index in undone)])
+    post(holdings, legs)
+    post(holdings, [(key, -units, -cents) for key, units, cents in (legs[index] for index in undone)])
     kept: Holdings = {}
-    apply_legs(kept, [leg for index, leg in enumerate(legs) if index not in undone])
+    post(kept, [leg for index, leg in enumerate(legs) if index not in undone])
     assert {key: held for key, held in holdings.items() if any(held)} == {
         key: held for key, held in kept.items() if any(held)
     }

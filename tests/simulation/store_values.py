@@ -15,6 +15,8 @@ from asyncpg.pgproto.pgproto import UUID
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 """How -infinity is kept here."""
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+BEFORE_ALL = -(2**31)
+"""How -infinity, the client's ``date.min``, is written in binary."""
 
 
 class Row(Sequence[Any]):
@@ -146,6 +148,10 @@ def _number(code: str) -> Callable[[bytes], Any]:
     return lambda cell: struct.unpack(f">{code}", cell)[0]
 
 
+def _date(days: int) -> date:
+    return date.min if days == BEFORE_ALL else date(2000, 1, 1) + timedelta(days=days)
+
+
 DECODERS: Mapping[str, Callable[[bytes], Any]] = {
     "smallint": _number("h"),
     "integer": _number("i"),
@@ -157,7 +163,7 @@ DECODERS: Mapping[str, Callable[[bytes], Any]] = {
     "bytea": bytes,
     '"char"': bytes,
     "uuid": UUID,
-    "date": lambda cell: date(2000, 1, 1) + timedelta(days=_number("i")(cell)),
+    "date": lambda cell: _date(_number("i")(cell)),
     "timestamp with time zone": lambda cell: EPOCH + timedelta(microseconds=_number("q")(cell)),
 }
 

@@ -75,7 +75,8 @@ async def share_out_sales(work: Work, accepted: list[tuple[Any, int | None]], bo
         for lane in lanes:
             posts.setdefault(lane, []).append(msgspec.to_builtins(order))
         of_plan = cash.setdefault(bucket_of(row["plan_id"]) % work.partitions, [])
-        for version, cents, sign in ((reverses, before.get(row["order_id"], 0), -1), (row["version"], row["cents"], 1)):
+        undone = before.get((row["order_id"], reverses), 0)
+        for version, cents, sign in ((reverses, undone, -1), (row["version"], row["cents"], 1)):
             if version is not None:
                 outcome = sale_outcome(zip(costs, split_largest_remainder(cents, units), strict=True))
                 of_plan.append(_posting(row["plan_id"], row["order_id"], version, outcome if sign > 0 else -outcome))
@@ -89,14 +90,14 @@ def _ask(work: Work, day: date, kind: str, by_lane: dict[int, list[Any]], cycle:
             work.add_task(lane, cycle, day, kind, bodies[start : start + SALES_PER_SLICE], work.now(0))
 
 
-async def _cents_before(work: Work, accepted: list[tuple[Any, int | None]]) -> dict[str, int]:
-    """The confirmed dollars of the versions that are corrected."""
+async def _cents_before(work: Work, accepted: list[tuple[Any, int | None]]) -> dict[tuple[str, int | None], int]:
+    """The confirmed dollars of the versions that are corrected, by order and version: one round may correct twice."""
     corrected = [(row["order_id"], reverses) for row, reverses in accepted if reverses is not None]
     if not corrected:
         return {}
     columns = map(list, zip(*corrected, strict=True))
     rows = await work.connection.fetch(store_reversals.CENTS_OF_VERSIONS, *columns)
-    return {row["order_id"]: row["cents"] for row in rows}
+    return {(row["order_id"], row["version"]): row["cents"] for row in rows}
 
 
 async def post_sales(work: Work, task: Task) -> None:

@@ -100,7 +100,9 @@ def _integers(oid: int, code: str, size: int) -> Column:
             numbers = np.array(array)
             if numbers.dtype != np.int64:
                 raise ValueError("an array of integers holds something else, or a number beyond 64 bits")
-            if size < numbers.itemsize and (numbers.min() < -(1 << (8 * size - 1)) or numbers.max() >> (8 * size - 1)):
+            if size < numbers.itemsize and (
+                numbers.min() < -(1 << (8 * size - 1)) or numbers.max() >= 1 << (8 * size - 1)
+            ):
                 raise ValueError("a number is too large for its array")
             buffer = np.empty(count, dtype=kind)
             buffer["size"] = size

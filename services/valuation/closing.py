@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date
@@ -17,7 +18,7 @@ from shared.events.topics import FUNDS, INTERNAL_TOPICS, VALUATION_DAYS
 from shared.events.valuation import DayClosed
 from shared.runtime.logs import get_logger
 from shared.runtime.work import Work
-from shared.values.shares import Price, units_of
+from shared.values.shares import Price
 
 log = get_logger(__name__)
 PARTICIPANTS_PER_SLICE = 10_000
@@ -81,7 +82,7 @@ async def prove_date(work: Work, day: date) -> bool:
     status = "proven" if proof.is_proven(equations) else "broken"
     cash = proof.plan_cash(lanes)
     await connection.execute(
-        store.INSERT_PROOF, day, status, orjson.dumps(equations).decode(), orjson.dumps(cash).decode(), work.now(0)
+        store.INSERT_PROOF, day, status, _text(equations), orjson.dumps(cash).decode(), work.now(0)
     )
     if status == "broken":
         broken = {name: one for name, one in equations.items() if not one["ok"]}
@@ -91,12 +92,9 @@ async def prove_date(work: Work, day: date) -> bool:
 
 
 async def _against_custodian(work: Work, day: date, lanes: list[Any]) -> proof.Equations:
-    funds = work.facts.all_on(FUNDS.name, day)
-    held: dict[tuple[str, str], int] = {}
-    for row in await work.connection.fetch(store.HELD_AT_CUSTODIAN, day):
-        decimals = funds[row["fund_id"]]["share_decimals"] if row["fund_id"] in funds else 6
-        key = (row["plan_id"], row["fund_id"])
-        held[key] = held.get(key, 0) + units_of(row["shares"], decimals)
+    decimals = {fund: body["share_decimals"] for fund, body in work.facts.all_on(FUNDS.name, day).items()}
+    rows = await work.connection.fetch(store.HELD_AT_CUSTODIAN, day)
+    held, unreadable = proof.units_held(((row["plan_id"], row["fund_id"], row["shares"]) for row in rows), decimals)
     positions = {
         (row["plan_id"], row["fund_id"]): row["units"] for row in await work.connection.fetch(store.HELD_HERE, day)
     }
@@ -105,14 +103,19 @@ async def _against_custodian(work: Work, day: date, lanes: list[Any]) -> proof.E
         for stages in lanes
         for plan, fund, units in stages.get("trading.value", {}).get("in_flight", [])
     }
-    return proof.holdings_equations(positions, held, in_flight)
+    return proof.holdings_equations(positions, held, in_flight) | unreadable
+
+
+def _text(document: Any) -> str:
+    """JSON of whole numbers of any size: a custodian's mistake may be beyond 64 bits."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 
 def _say_closed(work: Work, day: date, status: str, equations: proof.Equations) -> None:
     body = {"trade_date": day.isoformat(), "status": status, "proof": equations}
     work.emit(
         0, VALUATION_DAYS.name, key=day.isoformat().encode(), ce_type=DayClosed.ce_type, ce_id=f"day/{day.isoformat()}",
-        value=orjson.dumps(body), recorded_at=work.now(0), partition=0,
+        value=_text(body).encode(), recorded_at=work.now(0), partition=0,
     )  # fmt: skip
 
 

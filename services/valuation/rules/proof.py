@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from shared.values.shares import SHARE_DECIMALS_MAX, units_of
+
 Equations = dict[str, dict[str, Any]]
 Stages = Mapping[str, Mapping[str, Any]]
 
@@ -125,6 +127,25 @@ def holdings_equations(
         )
     }
     return agreeing | differing
+
+
+def units_held(
+    positions: Iterable[tuple[str, str, str]], share_decimals: Mapping[str, int]
+) -> tuple[dict[tuple[str, str], int], Equations]:
+    """Add up the custodian's positions (plan, fund, shares) as share units, by plan and fund.
+
+    Shares finer than the fund's smallest are no units: an equation that does not hold, never an error that stops work.
+    """
+    held: dict[tuple[str, str], int] = {}
+    unreadable: Equations = {}
+    for plan, fund, shares in positions:
+        try:
+            units = units_of(shares, share_decimals.get(fund, SHARE_DECIMALS_MAX))
+        except ValueError:
+            unreadable[f"custodian shares of {plan} {fund} finer than the fund's = 0"] = equation(1, 0)
+            continue
+        held[plan, fund] = held.get((plan, fund), 0) + units
+    return held, unreadable
 
 
 def is_proven(equations: Equations) -> bool:

@@ -14,6 +14,7 @@ from services.valuation.rules.proof import (
     money_equations,
     offsets_equations,
     plan_cash,
+    units_held,
 )
 
 LINES = "payroll.contributions.v1"
@@ -177,6 +178,19 @@ def test_a_position_the_custodian_does_not_know_is_detected() -> None:
 def test_what_only_the_custodian_holds_is_named() -> None:
     equations = holdings_equations(HERE, THERE | {("GAMMA", "F3"): 4}, FLYING)
     assert equations["positions + in flight = custodian units of GAMMA F3"] == {"left": 0, "right": 4, "ok": False}
+
+
+def test_the_custodians_shares_are_added_up_in_units_of_the_fund() -> None:
+    held, unreadable = units_held([("ACME", "F1", "46.4140"), ("ACME", "F1", "1"), ("ACME", "F9", "2.5")], {"F1": 3})
+    assert (held, unreadable) == ({("ACME", "F1"): 47_414, ("ACME", "F9"): 2_500_000}, {})
+
+
+@pytest.mark.parametrize("shares", ["46.4141", "0.00000000001"])
+def test_shares_finer_than_the_funds_are_a_difference_and_stop_nothing(shares: str) -> None:
+    held, unreadable = units_held([("ACME", "F1", shares), ("BETA", "F1", "0.007")], {"F1": 3})
+    assert held == {("BETA", "F1"): 7}
+    assert not is_proven(unreadable)
+    assert any("ACME F1" in name for name in unreadable)
 
 
 def test_plan_cash_is_unused_funding_and_what_reversals_brought() -> None:

@@ -665,6 +665,16 @@ CREATE TABLE public.schema_migrations (
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.stream_ends (
+    lane integer NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    epoch integer NOT NULL,
+    last_seq bigint NOT NULL
+);
+
+COMMENT ON TABLE public.stream_ends IS 'Epochs that a restore ended: records of such a stream beyond last_seq are void.';
+
 CREATE TABLE public.tasks (
     task bigint NOT NULL,
     lane integer NOT NULL,
@@ -854,6 +864,9 @@ ALTER TABLE ONLY public.run_waits
 
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.stream_ends
+    ADD CONSTRAINT stream_ends_pkey PRIMARY KEY (lane, topic, partition, epoch);
 
 ALTER TABLE ONLY public.tasks
     ADD CONSTRAINT tasks_pkey PRIMARY KEY (task);

@@ -1,0 +1,204 @@
+"""Databases go back to an earlier moment while Kafka does not; the workers decide again, to the same books."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from subprocess import Popen
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from deploy.cluster import Cluster, processes
+from deploy.operate.proof import prove
+from deploy.operate.state_hash import StateHash, state_hash
+from deploy.operate.target import of_folder
+from deploy.recovery.backup import finish_segment, streaming, take_base
+from deploy.recovery.programs import Address, ProgramFailed
+from deploy.recovery.rejoin import CannotRejoin, Link, rejoin
+from deploy.recovery.restore import restore_services
+from shared.runtime.settings import Settings
+from tests.support.operated import FIRST, SECOND, operated_cluster
+
+pytestmark = pytest.mark.timeout(600)
+SERVICES = ("contribution", "allocation", "trading", "valuation")
+DAYS = [date.fromisoformat(day) for day in (FIRST, SECOND)]
+PEOPLE = 150
+STOP_SECONDS, REPLAY_SECONDS = 30.0, 120.0
+
+
+def many_people() -> str:
+    """Two paydays of many lines, the second with an election that changed and with money that is held for a day."""
+    people = [f"E{number}" for number in range(PEOPLE)]
+    lines = [
+        "scenario: two paydays of many people",
+        "plans:",
+        "  ACME: {sources: [pre_tax, roth], default_fund: F1, trade_on: funding}",
+        "funds:",
+        "  F1: {share_decimals: 3}",
+        "  F2: {share_decimals: 4}",
+        "participants:",
+    ]
+    for number, name in enumerate(people):
+        split = 1 + number % 99
+        elections = f'{{F1: "{split}", F2: "{100 - split}"}}'
+        lines.append(f"  {name}: {{plan: ACME, born: 1986-03-02, hired: 2020-01-06, elections: {elections}}}")
+    lines.append("days:")
+    for round_number, day in enumerate((FIRST, SECOND)):
+        lines += [f"  - date: {day}", "    events:"]
+        if round_number:
+            lines.append('      - {election: E1, funds: {F2: "100"}}')
+        for number, name in enumerate(people):
+            amounts = f'{{pre_tax: "{100 + number}.{number % 100:02}", roth: "0.07"}}'
+            lines.append(
+                f"      - {{contribution: c{round_number}-{name}, participant: {name}, payroll: R{round_number},"
+                f' pay_date: {day}, compensation: "4230.77", amounts: {amounts}}}'
+            )
+        lines.append(f"      - {{funding: R{round_number}}}")
+        lines.append(f'    prices: {{F1: "23.{47 + round_number}", F2: "13.33"}}')
+        lines.append("    custodian: {orders: [{fund: F1, plan: ACME, side: buy, action: misprice}]}")
+        lines.append("    expect: {proof: ok}")
+    return "\n".join(lines) + "\n"
+
+
+@dataclass
+class Story:
+    """A cluster with two proven paydays behind it, and its backup, which began before the first line."""
+
+    cluster: Cluster
+    config: Settings
+    address: Address
+    backup: Path
+    before: StateHash
+
+    async def moment(self, service: str, query: str) -> datetime:
+        """A moment of the past that a service's database tells, a little later."""
+        connection = await asyncpg.connect(self.cluster.database_url(service))
+        try:
+            found: datetime = await connection.fetchval(query)
+        finally:
+            await connection.close()
+        return found + timedelta(milliseconds=40)
+
+    async def stop_workers(self) -> None:
+        """End every worker and let none come back."""
+        records = self.cluster.workers()
+        for record in records:
+            self.cluster.hold(record.name)
+            record.identity.send(signal.SIGTERM)
+        await asyncio.to_thread(processes.wait_gone, [record.identity for record in records], STOP_SECONDS)
+
+    async def start_workers(self) -> None:
+        """Let the supervisor start them again."""
+        for record in self.cluster.workers():
+            self.cluster.release(record.name)
+        await asyncio.sleep(2)
+        await self.cluster.wait_ready()
+
+    async def restore(self, moment: datetime, *services: str) -> dict[str, str]:
+        """Put these databases back."""
+        return await asyncio.to_thread(restore_services, self.address, self.backup, moment, services)
+
+    async def comes_out_the_same(self) -> None:
+        """Wait until the books are those of before, and prove both dates again."""
+        now = await state_hash(self.config)
+        async with asyncio.timeout(REPLAY_SECONDS):
+            while now.overall != self.before.overall:
+                await asyncio.sleep(1)
+                now = await state_hash(self.config)
+        for day in DAYS:
+            proof, _ = await prove(self.config, day)
+            assert proof.ok, [one.name for one in proof.equations if not one.ok]
+        await asyncio.sleep(3)  # What comes twice would come now.
+        assert (await state_hash(self.config)).differing_tables(self.before) == []
+
+
+def void(links: Sequence[Link]) -> int:
+    return sum(int(link.as_json()["void"]) for link in links)
+
+
+async def settled(config: Settings) -> StateHash:
+    """The hash once it stays the same."""
+    last = await state_hash(config)
+    while True:
+        await asyncio.sleep(2)
+        now = await state_hash(config)
+        if now.overall == last.overall:
+            return now
+        last = now
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Story]:
+    """Two paydays with a backup that runs from before the first line."""
+    folder = tmp_path_factory.mktemp("recovery")
+    backup = folder / "backup"
+    writing: list[Popen[bytes]] = []
+
+    def start_backup(cluster: Cluster) -> None:
+        address = Address.of(of_folder(cluster.folder))
+        writing.append(streaming(address, backup))
+        take_base(address, backup)
+
+    cluster = await operated_cluster(folder, text=many_people(), on_start=start_backup)
+    try:
+        config = of_folder(cluster.folder)
+        before = await settled(config)
+        address = Address.of(config)
+        await asyncio.to_thread(finish_segment, address, backup)
+        yield Story(cluster, config, address, backup, before)
+    finally:
+        for process in writing:
+            process.terminate()
+            process.wait()
+        await cluster.stop()
+
+
+async def test_a_restore_while_workers_run_is_refused_and_changes_nothing(story: Story) -> None:
+    moment = await story.moment("valuation", f"SELECT min(closed_at) FROM lane_days WHERE trade_date = '{FIRST}'")
+    with pytest.raises(ProgramFailed, match="being accessed by other users"):
+        await story.restore(moment, "valuation")
+    with pytest.raises(CannotRejoin, match="stop all workers"):
+        await rejoin(story.config, ["valuation"])
+    await story.cluster.wait_ready()
+    assert (await state_hash(story.config)).overall == story.before.overall
+
+
+async def test_the_last_service_goes_back_alone(story: Story) -> None:
+    moment = await story.moment("valuation", f"SELECT min(closed_at) FROM lane_days WHERE trade_date = '{FIRST}'")
+    await story.stop_workers()
+    await story.restore(moment, "valuation")
+    assert (await state_hash(story.config)).overall != story.before.overall
+    assert void(await rejoin(story.config, ["valuation"])) == 0
+    await story.start_workers()
+    await story.comes_out_the_same()
+
+
+async def test_a_service_whose_reader_is_ahead_does_not_go_back_alone_but_with_those_after_it(story: Story) -> None:
+    moment = await story.moment("allocation", f"SELECT max(recorded_at) FROM journal WHERE trade_date = '{FIRST}'")
+    await story.stop_workers()
+    await story.restore(moment, "allocation")
+    with pytest.raises(CannotRejoin, match="restore trading to the same moment"):
+        await rejoin(story.config, ["allocation"])
+    await story.restore(moment, "trading", "valuation")
+    with pytest.raises(CannotRejoin, match="name it"):
+        await rejoin(story.config, ["valuation"])
+    assert void(await rejoin(story.config, ["allocation", "trading", "valuation"], dry_run=True)) > 0
+    assert void(await rejoin(story.config, ["allocation", "trading", "valuation"])) > 0
+    assert void(await rejoin(story.config, ["allocation", "trading", "valuation"])) == 0
+    await story.start_workers()
+    await story.comes_out_the_same()
+
+
+async def test_all_go_back_to_before_an_earlier_restore(story: Story) -> None:
+    moment = await story.moment("contribution", f"SELECT min(recorded_at) FROM journal WHERE trade_date = '{FIRST}'")
+    await story.stop_workers()
+    await story.restore(moment, *SERVICES)
+    assert void(await rejoin(story.config, SERVICES)) > 0
+    await story.start_workers()
+    await story.comes_out_the_same()

@@ -67,6 +67,7 @@ async def _apply(work: Work, lane: Lane, key: str, rows: list[Any]) -> bool:
             await work.connection.execute(MARK_FREED, lane.number, key, [row["number"] for row in rows], dates)
     except OUR_FAULT as failure:
         work.restore(mark)
+        await work.reload_caches()
         log.error("participant_stays_parked", lane=lane.number, error=error_text(failure), exc_info=failure)
         detail = short_detail(repr(failure))
         await work.connection.execute(NOTE_FAILURE, lane.number, key, rows[0]["number"], detail)

@@ -365,6 +365,7 @@ class Poll:
             return
         except OUR_FAULT as failure:
             work.restore(mark)
+            await work.reload_caches()
             cause = failure
         keys = list(dict.fromkeys((item.lane, item.key) for item in items))
         if len(keys) == 1:

@@ -246,6 +246,12 @@ class Work:
         ):
             del collected[length:]
 
+    async def reload_caches(self) -> None:
+        """Make the lanes' caches anew from the rows: a handler that failed may have changed them on its way."""
+        if self.service.on_claim is not None:
+            for number, cache in (await self.service.on_claim(self.connection, list(self.lanes))).items():
+                self.lanes[number].cache = cache
+
     async def flush(self) -> None:
         """Write everything that was collected; the last statements before COMMIT."""
         for (lane, topic, partition), said in self.messages.items():

@@ -35,5 +35,5 @@ async def note_census(work: Work, items: list[PublicRecord]) -> None:
              work.at(item.lane, item.recorded_at), orjson.dumps(body).decode(), msgspec.json.encode(person).decode())
         )  # fmt: skip
     await store.copy(work.connection, "participants", store.PARTICIPANT_COLUMNS, rows)
-    for lane in {item.lane for item in items}:
-        await free_held(work, lane)
+    for lane in sorted({item.lane for item in items}):
+        await free_held(work, lane, people={item.key for item in items if item.lane == lane})

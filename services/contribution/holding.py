@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -45,19 +45,22 @@ class Held(NamedTuple):
     item: LineItem
 
 
-async def free_held(work: Work, lane: int, closing: date | None = None) -> int:
+async def free_held(work: Work, lane: int, closing: date | None = None, people: Collection[str] | None = None) -> int:
     """Decide the held lines that can be decided now, in the order they came; returns how many were decided.
 
-    With ``closing`` the date ends: its lines that still name an unknown plan or participant are rejected.
+    With ``closing`` the date ends: its lines that still name an unknown plan or participant are rejected. With
+    ``people`` only theirs are tried, so that what is said of a few does not try everybody's again.
     """
     cache: LaneCache = work.lanes[lane].cache
-    cache.tried_changes = work.facts.changes
-    if not cache.waiting:
+    known, asked = cache.waiting, None if people is None else list(people)
+    if asked is None:
+        cache.tried_changes = work.facts.changes
+    cache.waiting = {key for key in known if people is not None and key[0] not in people}
+    if len(cache.waiting) == len(known):
         return 0
-    cache.waiting = set()
     behind: dict[store.YearKey, date] = {}
     freed, last = 0, -1
-    while rows := await work.connection.fetch(store.SELECT_HELD, lane, last, HELD_PER_PAGE):
+    while rows := await work.connection.fetch(store.SELECT_HELD, lane, last, HELD_PER_PAGE, asked):
         last = rows[-1]["entry"]
         done = await _free_page(work, _by_day(work, rows, behind), closing)
         await work.connection.execute(store.DELETE_HELD, lane, done)
@@ -184,4 +187,4 @@ async def resolve_repeats(work: Work, items: list[PublicRecord]) -> None:
         work.count(item.lane, item.topic, item.trade_date, "decided")
         receipts.say_instruction(work, item, None if found else NOTHING_TO_RESOLVE)
         if found:
-            await free_held(work, item.lane)
+            await free_held(work, item.lane, people={item.key})

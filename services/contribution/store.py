@@ -73,7 +73,8 @@ HELD_COLUMNS = [
 ]  # fmt: skip
 SELECT_HELD = """
 SELECT entry, trade_date, code, item, kind, participant_id, plan_id, year, resolution, resolved_for
-FROM held_lines WHERE lane = $1 AND entry > $2 ORDER BY entry LIMIT $3"""
+FROM held_lines WHERE lane = $1 AND entry > $2 AND ($4::text[] IS NULL OR participant_id = ANY($4))
+ORDER BY entry LIMIT $3"""
 SELECT_HELD_KEYS = """
 SELECT DISTINCT lane, participant_id, plan_id, year FROM held_lines WHERE lane = ANY($1::int[])"""
 MOVE_HELD = """

@@ -36,6 +36,7 @@ SETTINGS: dict[str, str | int] = {
     "huge_pages": "off",
     "log_line_prefix": "'%m [%p] %d '",
     "log_min_messages": "warning",
+    "log_error_verbosity": "terse",  # The details of a refused row repeat it whole, birth date and all.
     "timezone": "'UTC'",
 }
 

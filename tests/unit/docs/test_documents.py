@@ -11,6 +11,7 @@ import yaml
 from typer.main import get_command
 
 from deploy.cli.main import app
+from deploy.console.serving import ConsoleSettings
 from deploy.docs.metrics import all_metrics
 from deploy.payroll.intake import IntakeSettings
 from deploy.security.roles import PASSWORDS_VARIABLE, ROLES
@@ -94,7 +95,11 @@ def test_every_make_target_in_a_document_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_metric_and_variable_in_a_document_exists(page: Path) -> None:
     metrics = {metric.name for metric in all_metrics()}
-    variables = {str(field.alias) for model in (Settings, IntakeSettings) for field in model.model_fields.values()}
+    variables = {
+        str(field.alias)
+        for model in (Settings, IntakeSettings, ConsoleSettings)
+        for field in model.model_fields.values()
+    }
     metrics |= set(ROLES)
     variables.add(PASSWORDS_VARIABLE)
     words = words_in_code(page)

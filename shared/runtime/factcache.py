@@ -89,6 +89,12 @@ class FactCache:
         found = ((key, self.get(topic, key, day)) for key in self.versions[topic])
         return {key: fact for key, fact in found if fact is not None}
 
-    def gate(self) -> date | None:
-        """Money dated after this must wait for facts; ``None`` when no fact topic gates money."""
-        return min((self.progress[n].open_date for n, fact in self.topics.items() if fact.gates_money), default=None)
+    def gate(self, *, after_the_cut: bool = False) -> date | None:
+        """Money dated after this must wait for facts; ``None`` when no fact topic gates money.
+
+        ``after_the_cut``: for what a service says of D once D is cut; it may name facts first received for D itself.
+        """
+        read = [self.progress[name] for name, fact in self.topics.items() if fact.gates_money]
+        if after_the_cut:
+            return min((one.last_cut or GENESIS for one in read), default=None)
+        return min((one.open_date for one in read), default=None)

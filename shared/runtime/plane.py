@@ -248,7 +248,8 @@ class MoneyPlane:
     def _limit(self, lane: Lane, source: Input) -> date | None:
         """The last business date this input may be read up to now."""
         limits: list[date] = []
-        gate = self.facts.gate() if source.facts_gate else None
+        is_after_the_cut = source.internal and not source.all_to_all
+        gate = self.facts.gate(after_the_cut=is_after_the_cut) if source.facts_gate else None
         if gate is not None:
             limits.append(gate)
         limits += [lane.inputs[topic].open_date for topic in source.waits_for_inputs]

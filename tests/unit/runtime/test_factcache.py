@@ -80,5 +80,16 @@ def test_money_may_pass_up_to_the_first_date_a_gating_fact_topic_is_still_open_f
     assert cache.gate() == MONDAY
 
 
+def test_what_is_said_of_a_date_once_it_is_cut_waits_for_all_facts_of_that_date() -> None:
+    cache = a_cache()
+    assert cache.gate(after_the_cut=True) == GENESIS
+    cache.progress[PLANS.name] = FactProgress(last_cut=FRIDAY)
+    cache.progress[FUNDS.name] = FactProgress(last_cut=THURSDAY)
+    assert cache.gate(after_the_cut=True) == THURSDAY
+    cache.progress[FUNDS.name] = FactProgress(last_cut=FRIDAY)
+    assert cache.gate(after_the_cut=True) == FRIDAY
+
+
 def test_without_gating_facts_nothing_waits() -> None:
     assert FactCache(()).gate() is None
+    assert FactCache(()).gate(after_the_cut=True) is None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,6 +14,7 @@ from aiohttp import web
 
 from deploy.console import reading
 from deploy.console.actions import Actions, Asked, NotAllowed
+from deploy.console.workers import ask_workers
 from deploy.operate.books import SERVICES
 from deploy.operate.letters import show_letter
 from deploy.operate.story import NothingKnown, explain
@@ -21,6 +23,8 @@ from shared.runtime.tokens import Caller, Refused, Role
 
 SKIP_MAX = 10**7
 TEXT_CHARACTERS_MAX = 256
+REVEALING = ("detail", "headers", "key", "value", "items")
+"""What may repeat anything a sender wrote."""
 
 READS = {
     "/": "overview",
@@ -53,12 +57,13 @@ class View:
 class Pages:
     """One method per page; who calls may do what it does, the console has looked."""
 
-    def __init__(self, config: Settings, actions: Actions) -> None:
-        self._config, self._actions = config, actions
+    def __init__(self, config: Settings, actions: Actions, workers: Sequence[str] = ()) -> None:
+        self._config, self._actions, self._workers = config, actions, workers
 
     async def overview(self, _: web.Request, __: Caller) -> View:
         """What needs somebody now."""
-        return View("overview.html", "Overview", {"now": await reading.overview(self._config), "total": reading.total})
+        workers, now = await asyncio.gather(ask_workers(self._workers), reading.overview(self._config))
+        return View("overview.html", "Overview", {"now": now, "total": reading.total, "workers": workers})
 
     async def days(self, _: web.Request, __: Caller) -> View:
         """The last business days."""
@@ -126,12 +131,11 @@ class Pages:
     async def letter(self, request: web.Request, caller: Caller) -> View:
         """One letter; its bytes are for operators, because a sender may have put anything into them."""
         document = await show_letter(self._config, _text(request, "id") or "")
-        shown = {name: value for name, value in document.items() if name not in ("headers", "key", "value", "items")}
-        bodies = {name: value for name, value in document.items() if name not in shown}
+        bodies = {name: document.pop(name) for name in REVEALING if name in document}
         if Role.OPERATOR not in caller.roles:
             bodies = {}
-        meaning = reading.sentence(str(shown.get("code", "PARKED")))
-        values = {"letter": shown, "bodies": bodies, "meaning": meaning, "id": document["id"]}
+        meaning = reading.sentence(str(document.get("code", "PARKED")))
+        values = {"letter": document, "bodies": bodies, "meaning": meaning, "id": document["id"]}
         return View("letter.html", f"Letter {document['id']}", values)
 
     async def act_on_letters(self, _: web.Request, caller: Caller, form: Form) -> View | str:

@@ -23,6 +23,12 @@ class ConsoleSettings(BaseSettings):
 
     alone_cents: int = Field(TWO_PERSON_CENTS, alias="NESTWORK_TWO_PERSON_CENTS", ge=0)
     """The most cents at stake that one operator may move by himself."""
+    workers: str = Field("", alias="NESTWORK_CONSOLE_WORKERS")
+    """Base addresses of workers whose own pages the overview asks, with commas between."""
+
+    def addresses(self) -> list[str]:
+        """The workers as a list."""
+        return [one.strip().rstrip("/") for one in self.workers.split(",") if one.strip()]
 
 
 def build(config: Settings, own: ConsoleSettings) -> web.Application:
@@ -31,7 +37,9 @@ def build(config: Settings, own: ConsoleSettings) -> web.Application:
         raise ValueError("NESTWORK_TOKENS_FILE must be set: this console would listen beyond loopback")
     tokens = Tokens(config.tokens_file) if config.tokens_file is not None else None
     actions = Actions(config, own.alone_cents, knows_people=tokens is not None)
-    return console_app(config, Sessions(tokens), actions, secure_cookie=not is_loopback(config.web_host))
+    return console_app(
+        config, Sessions(tokens), actions, own.addresses(), secure_cookie=not is_loopback(config.web_host)
+    )
 
 
 def serve(config: Settings, own: ConsoleSettings) -> None:

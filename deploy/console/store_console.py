@@ -53,7 +53,6 @@ RUNS_OF_DATE = (
     + _RUN_GROUP
 )
 RUNS_NAMED = _RUN_COLUMNS + "WHERE p.payroll_id = $3" + _RUN_GROUP
-LAST_RUN_DATE = "SELECT max(trade_date) FROM run_parts"
 RUN_WAITS = """
 SELECT plan_id, payroll_id, trade_date, code, short_by, deposit_due FROM run_waits
 WHERE payroll_id = ANY($1::text[])"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -39,9 +39,11 @@ def see_other(place: str) -> web.Response:
     return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": place})
 
 
-def console_app(config: Settings, sessions: Sessions, actions: Actions, *, secure_cookie: bool) -> web.Application:
+def console_app(
+    config: Settings, sessions: Sessions, actions: Actions, workers: Sequence[str] = (), *, secure_cookie: bool
+) -> web.Application:
     """The web application; it keeps no connection open between requests."""
-    console = Console(config, sessions, actions, secure_cookie)
+    console = Console(sessions, Pages(config, actions, workers), secure_cookie)
     app = web.Application(middlewares=[console.guard], client_max_size=BODY_BYTES_MAX)
     app.router.add_get("/livez", console.live)
     app.router.add_get("/static/console.css", console.style)
@@ -58,11 +60,10 @@ def console_app(config: Settings, sessions: Sessions, actions: Actions, *, secur
 class Console:
     """The part of each request that is the same for all pages."""
 
-    def __init__(self, config: Settings, sessions: Sessions, actions: Actions, secure_cookie: bool) -> None:
-        self.sessions, self._secure = sessions, secure_cookie
+    def __init__(self, sessions: Sessions, pages: Pages, secure_cookie: bool) -> None:
+        self.sessions, self._pages, self._secure = sessions, pages, secure_cookie
         self._is_open = sessions.tokens is None
         self._environment, self._style = make_environment(), stylesheet()
-        self._pages = Pages(config, actions)
 
     # -- around every request --------------------------------------------------------------------------------------
 

@@ -145,6 +145,17 @@ async def test_every_page_opens_for_a_reader_and_reads_well(config: Settings) ->
         assert "nothing is known of nobody" in nobody.text
 
 
+async def test_the_overview_shows_what_the_workers_say(operated: Cluster, config: Settings) -> None:
+    addresses = [operated.web_url("trading"), "http://127.0.0.1:1"]
+    async with served(config, workers=", ".join(addresses)) as address, Visitor(address) as rita:
+        page = await rita.sign_in(TOKENS["rita"])
+        assert complaints(page.tree) == []
+        (table,) = [one for one in page.tree.every("table") if "What the workers say" in one.text]
+        rows = [[cell.text for cell in row.every("th", "td")] for row in table.every("tr")[1:]]
+        assert rows[0] == [addresses[0], "ready", "0, 1", "–"]
+        assert rows[1][:3] == [addresses[1], "does not answer", "–"]
+
+
 async def test_a_reader_may_not_act_and_sees_no_bodies(config: Settings) -> None:
     letter = await letter_of(config, b'{"born": "1970-02-03"', "secret-1", Contribution.ce_type)
     async with served(config) as address, Visitor(address) as rita, Visitor(address) as otto:

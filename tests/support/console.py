@@ -21,9 +21,10 @@ VOID = {"meta", "link", "input", "br", "hr", "img"}
 
 
 @asynccontextmanager
-async def served(config: Settings, alone_cents: int = 10_000_000) -> AsyncIterator[str]:
+async def served(config: Settings, alone_cents: int = 10_000_000, workers: str = "") -> AsyncIterator[str]:
     """The address of a running console."""
-    runner = web.AppRunner(build(config, ConsoleSettings(NESTWORK_TWO_PERSON_CENTS=alone_cents)), access_log=None)
+    own = ConsoleSettings(NESTWORK_TWO_PERSON_CENTS=alone_cents, NESTWORK_CONSOLE_WORKERS=workers)
+    runner = web.AppRunner(build(config, own), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

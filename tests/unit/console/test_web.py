@@ -98,7 +98,8 @@ async def test_the_open_console_answers_on_loopback_names_only() -> None:
 @pytest.mark.parametrize(
     "path",
     ["/days/yesterday", "/runs?date=20-11-2026", "/held/x", "/held/0-", "/held/1-2-3", "/letters?service=nobody",
-     "/runs?skip=-1",     "/runs?payroll=" + "x" * 300, "/explain?participant=%00&date=2026-11-20", "/letter?id=nonsense"],
+     "/runs?skip=-1", "/runs?payroll=" + "x" * 300,
+     "/explain?participant=%00&date=2026-11-20", "/letter?id=nonsense"],
 )  # fmt: skip
 async def test_senseless_addresses_are_refused_before_anything_is_asked(config: Settings, path: str) -> None:
     async with served(config) as address, Visitor(address) as visitor:

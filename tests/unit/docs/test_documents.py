@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,6 +16,7 @@ from deploy.console.serving import ConsoleSettings
 from deploy.docs.metrics import all_metrics
 from deploy.payroll.intake import IntakeSettings
 from deploy.security.roles import PASSWORDS_VARIABLE, ROLES
+from shared.events.catalogue import EVENTS
 from shared.events.codes import CODES
 from shared.events.topics import ALL_TOPICS
 from shared.runtime.settings import Settings
@@ -136,6 +138,19 @@ def test_python_in_the_readme_is_python() -> None:
     assert blocks
     for block in blocks:
         compile(block, "README.md", "exec")
+
+
+def test_events_in_the_readme_are_events() -> None:
+    (block,) = [
+        text for language, text in FENCED.findall((ROOT / "README.md").read_text("utf-8")) if language == "python"
+    ]
+    said: dict[str, Any] = {"__name__": "readme"}
+    exec(compile(block, "README.md", "exec"), said)
+    models = {event.ce_type: event for event in EVENTS}
+    for topic, key, ce_type, body in said["EVENTS"]:
+        models[ce_type].model_validate(body)
+        place = models[ce_type].topic
+        assert (topic, key) == (place.name, ":".join(body[name] for name in place.key.split(":")))
 
 
 def test_codes_the_documents_name_are_in_the_registry() -> None:

@@ -20,7 +20,7 @@ from tests.support.chaos_run import Background, Disturb, Run, run_payday
 from tests.support.chaos_store import is_inserting, lose_an_outbox_row, owners_of_lanes, slow_down_outbox
 from tests.support.waiting import eventually
 
-RED_SECONDS = 30.0
+RED_SECONDS = 12.0
 """How long a run that may be unable to end is waited for."""
 
 

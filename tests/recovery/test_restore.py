@@ -11,10 +11,12 @@ from pathlib import Path
 from subprocess import Popen
 
 import asyncpg
+import orjson
 import pytest
 import pytest_asyncio
 
 from deploy.cluster import Cluster, processes
+from deploy.operate.day import NotInTime, close_day
 from deploy.operate.proof import prove
 from deploy.operate.state_hash import StateHash, state_hash
 from deploy.operate.target import of_folder
@@ -22,13 +24,23 @@ from deploy.recovery.backup import finish_segment, streaming, take_base
 from deploy.recovery.programs import Address, ProgramFailed
 from deploy.recovery.rejoin import CannotRejoin, Link, rejoin
 from deploy.recovery.restore import restore_services
+from deploy.scenarios.facts import Outgoing
+from deploy.scenarios.publisher import open_publisher
+from shared.events import topics
+from shared.events.market import PriceFact
+from shared.events.payroll import Contribution, PayrollFunded
 from shared.runtime.settings import Settings
+from shared.values.trading_days import next_trading_day
+from tests.recovery.release import FOLDER_VARIABLE, PACKING
 from tests.support.operated import FIRST, SECOND, operated_cluster
 
 pytestmark = pytest.mark.timeout(600)
 SERVICES = ("contribution", "allocation", "trading", "valuation")
 DAYS = [date.fromisoformat(day) for day in (FIRST, SECOND)]
 PEOPLE = 150
+REPLAYED_LINES_PER_RECORD = 5
+"""The replay packs the same lines into more records than there were, as a poll of another size would."""
+SOURCE = "/test/recovery"
 STOP_SECONDS, REPLAY_SECONDS = 30.0, 120.0
 
 
@@ -66,6 +78,30 @@ def many_people() -> str:
     return "\n".join(lines) + "\n"
 
 
+def money_of(day: date) -> list[Outgoing]:
+    """Lines and cash of some participants, and the prices, of a further date."""
+    payroll, cents = f"R-{day}", 12_345
+    found = []
+    for number in range(20):
+        person, name = f"s000-E{number}", f"line-{day}-{number}"
+        body = {
+            "plan_id": "s000-ACME", "participant_id": person, "payroll_id": payroll, "pay_date": day.isoformat(),
+            "compensation_cents": 400_000, "amounts": [{"source": "pre_tax", "cents": cents}],
+        }  # fmt: skip
+        kind = topics.PAYROLL_CONTRIBUTIONS.name, person, Contribution.ce_type
+        found.append(Outgoing(*kind, SOURCE, name, orjson.dumps(body)))
+    cash = {"plan_id": "s000-ACME", "payroll_id": payroll, "cents": 20 * cents, "reference": payroll}
+    funding = topics.PAYROLL_RUNS.name, payroll, PayrollFunded.ce_type, SOURCE, f"cash-{day}", orjson.dumps(cash)
+    found.append(Outgoing(*funding))
+    for fund, price in (("s000-F1", "24.01"), ("s000-F2", "13.07")):
+        known = {"fund_id": fund, "price_date": day.isoformat(), "price": price, "status": "final", "version": 1}
+        name = f"{fund}:{day}"
+        found.append(
+            Outgoing(topics.MARKET_PRICES.name, name, PriceFact.ce_type, SOURCE, f"price-{name}", orjson.dumps(known))
+        )
+    return found
+
+
 @dataclass
 class Story:
     """A cluster with two proven paydays behind it, and its backup, which began before the first line."""
@@ -75,6 +111,7 @@ class Story:
     address: Address
     backup: Path
     before: StateHash
+    days: list[date]
 
     async def moment(self, service: str, query: str) -> datetime:
         """A moment of the past that a service's database tells, a little later."""
@@ -92,6 +129,10 @@ class Story:
             self.cluster.hold(record.name)
             record.identity.send(signal.SIGTERM)
         await asyncio.to_thread(processes.wait_gone, [record.identity for record in records], STOP_SECONDS)
+
+    def pack_into(self, lines: int) -> None:
+        """Let workers that start from now on put so many lines into a record."""
+        (self.backup.parent / PACKING).write_text(str(lines))
 
     async def start_workers(self) -> None:
         """Let the supervisor start them again."""
@@ -111,11 +152,24 @@ class Story:
             while now.overall != self.before.overall:
                 await asyncio.sleep(1)
                 now = await state_hash(self.config)
-        for day in DAYS:
+        for day in self.days:
             proof, _ = await prove(self.config, day)
             assert proof.ok, [one.name for one in proof.equations if not one.ok]
         await asyncio.sleep(3)  # What comes twice would come now.
         assert (await state_hash(self.config)).differing_tables(self.before) == []
+
+    async def goes_on(self, seconds: float = REPLAY_SECONDS) -> None:
+        """Play one more date: a stream that is out of step with its reader loses or repeats its money, or stops."""
+        day = next_trading_day(self.days[-1])
+        async with open_publisher(self.config) as publisher:
+            await publisher.publish(money_of(day))
+        closing = await close_day(self.config, day, value=True, seconds=seconds, tell=lambda _: None)
+        assert (closing.state, closing.proof) == ("valued", "proven")
+        proof, _ = await prove(self.config, day)
+        assert proof.ok, [one.name for one in proof.equations if not one.ok]
+        await self.cluster.wait_ready(timeout=10)
+        self.days.append(day)
+        self.before = await settled(self.config)
 
 
 def void(links: Sequence[Link]) -> int:
@@ -145,13 +199,19 @@ async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Story
         writing.append(streaming(address, backup))
         take_base(address, backup)
 
-    cluster = await operated_cluster(folder, text=many_people(), on_start=start_backup)
+    cluster = await operated_cluster(
+        folder,
+        text=many_people(),
+        on_start=start_backup,
+        worker_module="tests.recovery.entry.{service}",
+        extra_env={FOLDER_VARIABLE: str(folder)},
+    )
     try:
         config = of_folder(cluster.folder)
         before = await settled(config)
         address = Address.of(config)
         await asyncio.to_thread(finish_segment, address, backup)
-        yield Story(cluster, config, address, backup, before)
+        yield Story(cluster, config, address, backup, before, list(DAYS))
     finally:
         for process in writing:
             process.terminate()
@@ -172,11 +232,13 @@ async def test_a_restore_while_workers_run_is_refused_and_changes_nothing(story:
 async def test_the_last_service_goes_back_alone(story: Story) -> None:
     moment = await story.moment("valuation", f"SELECT min(closed_at) FROM lane_days WHERE trade_date = '{FIRST}'")
     await story.stop_workers()
+    story.pack_into(REPLAYED_LINES_PER_RECORD)
     await story.restore(moment, "valuation")
     assert (await state_hash(story.config)).overall != story.before.overall
     assert void(await rejoin(story.config, ["valuation"])) == 0
     await story.start_workers()
     await story.comes_out_the_same()
+    await story.goes_on()
 
 
 async def test_a_service_whose_reader_is_ahead_does_not_go_back_alone_but_with_those_after_it(story: Story) -> None:
@@ -193,12 +255,26 @@ async def test_a_service_whose_reader_is_ahead_does_not_go_back_alone_but_with_t
     assert void(await rejoin(story.config, ["allocation", "trading", "valuation"])) == 0
     await story.start_workers()
     await story.comes_out_the_same()
+    await story.goes_on()
 
 
 async def test_all_go_back_to_before_an_earlier_restore(story: Story) -> None:
     moment = await story.moment("contribution", f"SELECT min(recorded_at) FROM journal WHERE trade_date = '{FIRST}'")
     await story.stop_workers()
     await story.restore(moment, *SERVICES)
+    story.pack_into(3 * REPLAYED_LINES_PER_RECORD)
     assert void(await rejoin(story.config, SERVICES)) > 0
     await story.start_workers()
     await story.comes_out_the_same()
+    await story.goes_on()
+
+
+async def test_without_rejoining_the_next_date_does_not_come_out(story: Story) -> None:
+    """Why the command is needed; the cluster is of no use afterwards."""
+    moment = await story.moment("allocation", f"SELECT max(recorded_at) FROM journal WHERE trade_date = '{FIRST}'")
+    await story.stop_workers()
+    await story.restore(moment, "allocation", "trading", "valuation")
+    story.pack_into(2)
+    await story.start_workers()
+    with pytest.raises((NotInTime, AssertionError)):
+        await story.goes_on(seconds=25)

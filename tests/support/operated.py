@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from deploy.cluster import Cluster
 from deploy.scenarios.runner import run_files
@@ -60,11 +61,16 @@ FIRST, SECOND = "2026-11-20", "2026-11-23"
 
 
 async def operated_cluster(
-    folder: Path, *, partitions: int = 4, text: str = PAYDAYS, on_start: Callable[[Cluster], None] | None = None
+    folder: Path,
+    *,
+    partitions: int = 4,
+    text: str = PAYDAYS,
+    on_start: Callable[[Cluster], None] | None = None,
+    **options: Any,
 ) -> Cluster:
     """Play the scenario on a fresh cluster and leave it running; the caller stops it. Every day must be proven.
 
-    ``on_start`` is told of the cluster before anything is published.
+    ``on_start`` is told of the cluster before anything is published; ``options`` are further ones of ``Cluster.start``.
     """
     file = folder / "paydays.yaml"
     file.write_text(text)
@@ -73,7 +79,7 @@ async def operated_cluster(
     async def start(_: Path, partitions: int, workers: int, actions: Path) -> Kept:
         own = folder / "custodian-actions.json"
         own.write_bytes(actions.read_bytes())
-        cluster = await Cluster.start(folder / "cluster", partitions=partitions, custodian_actions=own)
+        cluster = await Cluster.start(folder / "cluster", partitions=partitions, custodian_actions=own, **options)
         kept.append(cluster)
         if on_start is not None:
             on_start(cluster)

@@ -13,6 +13,7 @@ from asyncpg.pgproto.pgproto import UUID
 from services.contribution import receipts, store
 from services.contribution.handlers import (
     UNKNOWN_NAME,
+    Batch,
     LaneCache,
     answer_known,
     decide_item,
@@ -22,15 +23,18 @@ from services.contribution.handlers import (
 from services.contribution.items import LineItem
 from services.contribution.metrics import count_lines
 from services.contribution.reversing import HeldReversal, ReversalRequest, free_reversals
-from services.contribution.rules.line import LIMITS_NOT_LOADED, refuse_line
+from services.contribution.rules.line import LIMITS_NOT_LOADED, LineDecision, refuse_line
 from shared.events.topics import LIMITS
+from shared.runtime.logs import error_text, get_logger
+from shared.runtime.poll import OUR_FAULT
 from shared.runtime.records import PublicRecord
 from shared.runtime.work import Work
 from shared.values.hashing import bucket_of
 from shared.values.identity import identity_of
+from shared.values.trading_days import next_trading_day
 
+log = get_logger(__name__)
 NOTHING_TO_RESOLVE = "NOTHING_TO_RESOLVE"
-
 
 HELD_PER_PAGE = 2_000
 """Read at once: a year without limits may hold every line of a lane."""
@@ -101,12 +105,16 @@ def _by_day(work: Work, rows: list[Any], behind: dict[store.YearKey, date]) -> d
 
 
 def _freed_on(work: Work, item: LineItem, row: Mapping[str, Any]) -> date:
-    """Freed money takes the date of what freed it: limits loaded, or an operator's word, after the line's own date."""
+    """Freed money takes the date of what freed it: limits loaded, or an operator's word, after the line's own date.
+
+    Never one that the lane has read: what was left undecided then is added up with the date that is open now.
+    """
     since = row["resolved_for"]
     if row["code"] == LIMITS_NOT_LOADED:
         since = work.facts.since(LIMITS.name, str(item.line.pay_date.year))
+    last_read = work.lanes[item.lane].cycles["day"].last_read
     held_for: date = row["trade_date"]
-    return held_for if since is None else max(held_for, since)
+    return max(held_for, since or held_for, held_for if last_read is None else next_trading_day(last_read))
 
 
 async def _free_date(work: Work, day: date, held: list[Held], is_closing: bool) -> list[int]:
@@ -118,10 +126,7 @@ async def _free_date(work: Work, day: date, held: list[Held], is_closing: bool) 
     later: list[tuple[Any, ...]] = []
     waiting: list[tuple[Held, str]] = []
     for one in held:
-        item = one.item
-        outcome = decide_item(work, batch, item, day)
-        if outcome in UNKNOWN_NAME and is_closing:
-            outcome = refuse_line(item.line, str(outcome), batch.year_to_date(item.waits_behind))
+        item, outcome = one.item, _outcome(work, batch, one, day, is_closing)
         if isinstance(outcome, str):
             work.lanes[item.lane].cache.waiting.add(item.waits_behind)
             waiting += [(one, outcome)] if outcome != one.code else []
@@ -143,6 +148,21 @@ async def _free_date(work: Work, day: date, held: list[Held], is_closing: bool) 
     for row in batch.identities:
         await connection.execute(store.DECIDE_HELD_IDENTITY, row[0], row[1], row[5], row[6], row[7], row[3], row[4])
     return done
+
+
+def _outcome(work: Work, batch: Batch, one: Held, day: date, is_closing: bool) -> LineDecision | str:
+    """The line's decision, or the code of what it waits for.
+
+    What the rules cannot decide waits on: it was let in, so nobody parks it, and an error would stop all lanes here.
+    """
+    try:
+        outcome = decide_item(work, batch, one.item, day)
+    except OUR_FAULT as failure:
+        log.error("held_line_undecided", lane=one.item.lane, entry=one.entry, error=error_text(failure))
+        return one.code
+    if outcome in UNKNOWN_NAME and is_closing:
+        return refuse_line(one.item.line, str(outcome), batch.year_to_date(one.item.waits_behind))
+    return outcome
 
 
 async def _wait_on(work: Work, waiting: list[tuple[Held, str]]) -> None:

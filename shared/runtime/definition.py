@@ -55,7 +55,8 @@ class Input:
     waits_for_closed: str | None = None
     """Cycle this lane must have closed for D before records dated after D are taken."""
     facts_gate: bool = True
-    """Money of D waits until every fact topic was read up to the previous cut."""
+    """Money of D waits until every fact topic was read up to the previous cut; what another service says of D, which it
+    does once D is cut, until they were read up to that cut."""
 
 
 @dataclass(frozen=True)

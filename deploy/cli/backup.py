@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,7 +76,7 @@ def take(backup: BackupOption, folder: FolderOption = None, as_json: JsonOption 
 @backup_app.command()
 def restore(
     backup: BackupOption,
-    at: Annotated[str, typer.Option("--at", help="The moment, with its time zone: 2026-11-20T21:00:00Z.")],
+    at: Annotated[str, typer.Option("--at", help="The moment with its time zone, as 2026-11-20T21:00:00Z, or `end`.")],
     service: ServicesOption,
     folder: FolderOption = None,
     as_json: JsonOption = False,
@@ -85,7 +86,7 @@ def restore(
     from deploy.recovery.restore import restore_services
 
     try:
-        moment = datetime.fromisoformat(at)
+        moment = None if at == "end" else datetime.fromisoformat(at)
     except ValueError:
         fail(f"{at} is not a moment such as 2026-11-20T21:00:00Z", as_json=as_json, status=2)
     try:
@@ -121,3 +122,32 @@ def rejoin(
         return
     for one in found:
         out.print(f"{one['topic']}: {one['void']} void, {one['appended_again']} appended again", markup=False)
+
+
+@backup_app.command()
+def pause(folder: FolderOption = None, as_json: JsonOption = False) -> None:
+    """End the workers of an embedded cluster before a restore; Kafka and PostgreSQL go on."""
+    from deploy.recovery.pausing import pause as pause_workers
+
+    _tell(pause_workers, folder, as_json)
+
+
+@backup_app.command()
+def resume(folder: FolderOption = None, as_json: JsonOption = False) -> None:
+    """Start the workers of an embedded cluster again, and wait until they are ready."""
+    from deploy.recovery.pausing import resume as resume_workers
+
+    _tell(resume_workers, folder, as_json)
+
+
+def _tell(act: Callable[[Path], list[str]], folder: Path | None, as_json: bool) -> None:
+    from deploy.operate.target import DEFAULT_FOLDER, TROUBLE
+
+    try:
+        names = act((folder or DEFAULT_FOLDER).resolve())
+    except TROUBLE as problem:
+        fail(str(problem), as_json=as_json)
+    if as_json:
+        print_document({"ok": True, "processes": names})
+    else:
+        out.print(", ".join(names), markup=False)

@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from deploy.operate.books import SERVICES
 from deploy.operate.target import OperatorError
 from deploy.recovery import store_rejoin as store
+from deploy.recovery.restore import READ_ONLY
 from deploy.recovery.streams import Ends, Place, Tail, read_tail
 from shared.events.topics import INTERNAL_TOPICS, Topic
 from shared.runtime.clients import Connection, connect, kafka_producer, kafka_reader
@@ -68,6 +69,8 @@ async def rejoin(config: Settings, restored: Collection[str], *, dry_run: bool =
                 await _next_epoch(books[service], [link for link in links if link.ends.writer == service])
         for link in links:
             await _move_readers(config, books[link.topic.readers[0]], link)
+        for service in restored:
+            await books[service].execute(f"ALTER DATABASE nestwork_{service} RESET {READ_ONLY}")
     return links
 
 
@@ -76,7 +79,7 @@ async def _databases(config: Settings) -> AsyncIterator[dict[str, Connection]]:
     async with AsyncExitStack() as stack:
         books = {}
         for service in SERVICES:
-            books[service] = await connect(f"nestwork_{service}", config)
+            books[service] = await connect(f"nestwork_{service}", config, **{READ_ONLY: "off"})
             stack.push_async_callback(books[service].close)
         yield books
 

@@ -22,16 +22,20 @@ from deploy.recovery.programs import Address, ask, run
 
 RECOVERY_TIMEOUT_SECONDS = 3_600.0
 WATCH_SECONDS = 0.2
+READ_ONLY = "default_transaction_read_only"
+"""A restored database has it on until `rejoin`."""
 SMALL: dict[str, str | int] = {"shared_buffers": "'64MB'"}
 
 
-def restore_services(address: Address, backup: Path, moment: datetime, services: Sequence[str]) -> dict[str, str]:
-    """Put the services' databases of ``moment`` in the place of the live ones; returns the names the live ones got.
+def restore_services(
+    address: Address, backup: Path, moment: datetime | None, services: Sequence[str]
+) -> dict[str, str]:
+    """Put the services' databases of ``moment`` (``None``: of the log's end) in place of the live ones; returns the names the live ones got.
 
-    Nothing is dropped: each replaced database stays under its new name. Raises ``OperatorError`` while anybody is
-    connected to one of them, or when the backup does not reach the moment.
+    They can only be read before ``rejoin``. Nothing is dropped: each replaced database stays under its new name. Raises
+    ``OperatorError`` while anybody is connected to one of them, or when the backup does not reach the moment.
     """
-    if moment.tzinfo is None:
+    if moment is not None and moment.tzinfo is None:
         raise OperatorError("the moment needs a time zone, as in 2026-11-20T21:00:00Z")
     kept: dict[str, str] = {}
     stamp = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
@@ -45,11 +49,13 @@ def restore_services(address: Address, backup: Path, moment: datetime, services:
             ask(address, f"ALTER DATABASE nestwork_{service} RENAME TO {name}")
             kept[service] = name
             run(address, "pg_restore", "--exit-on-error", "-C", "-d", address.url, str(dump))
+            # A worker that is started too early fails loudly instead of speaking in the old epoch.
+            ask(address, f"ALTER DATABASE nestwork_{service} SET {READ_ONLY} = on")
     return kept
 
 
 @contextmanager
-def recovered(address: Address, backup: Path, moment: datetime) -> Iterator[Address]:
+def recovered(address: Address, backup: Path, moment: datetime | None) -> Iterator[Address]:
     """A copy of the server at ``address`` beside it, as of ``moment``; it is gone when the block ends."""
     if not (backup / BASE / "PG_VERSION").exists() or not (backup / LOG).is_dir():
         raise OperatorError(f"{backup} holds no backup: {BASE} or {LOG} is missing")
@@ -75,17 +81,20 @@ def recovered(address: Address, backup: Path, moment: datetime) -> Iterator[Addr
             process.wait()
 
 
-def _lay_out(server: Postgres, backup: Path, moment: datetime) -> None:
+def _lay_out(server: Postgres, backup: Path, moment: datetime | None) -> None:
     shutil.copytree(backup / BASE, server.data_folder)
     segments = server.folder / LOG
     shutil.copytree(backup / LOG, segments)
     for unfinished in segments.glob("*.partial"):
         unfinished.rename(unfinished.with_suffix(""))  # A server reads as far as it is whole.
+    target: dict[str, str | int] = {}
+    if moment is not None:
+        target["recovery_target_time"] = f"'{moment.astimezone(UTC).isoformat()}'"
+        target["recovery_target_action"] = "promote"
     server.prepare(
         **SMALL,
+        **target,
         restore_command=f'\'cp "{segments}/%f" "%p"\'',
-        recovery_target_time=f"'{moment.astimezone(UTC).isoformat()}'",
-        recovery_target_action="promote",
         hba_file=f"'{server.folder}/access'",
     )
     # The copy listens on loopback only, and knows the passwords of the server it was taken from.

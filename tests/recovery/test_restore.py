@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,15 +14,16 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from deploy.cluster import Cluster, processes
+from deploy.cluster import Cluster
 from deploy.operate.day import NotInTime, close_day
 from deploy.operate.proof import prove
 from deploy.operate.state_hash import StateHash, state_hash
 from deploy.operate.target import of_folder
 from deploy.recovery.backup import finish_segment, streaming, take_base
+from deploy.recovery.pausing import pause, resume
 from deploy.recovery.programs import Address, ProgramFailed
 from deploy.recovery.rejoin import CannotRejoin, Link, rejoin
-from deploy.recovery.restore import restore_services
+from deploy.recovery.restore import READ_ONLY, restore_services
 from deploy.scenarios.facts import Outgoing
 from deploy.scenarios.publisher import open_publisher
 from shared.events import topics
@@ -41,7 +41,7 @@ PEOPLE = 150
 REPLAYED_LINES_PER_RECORD = 5
 """The replay packs the same lines into more records than there were, as a poll of another size would."""
 SOURCE = "/test/recovery"
-STOP_SECONDS, REPLAY_SECONDS = 30.0, 120.0
+REPLAY_SECONDS = 120.0
 
 
 def many_people() -> str:
@@ -122,13 +122,17 @@ class Story:
             await connection.close()
         return found + timedelta(milliseconds=40)
 
+    async def execute(self, service: str, statement: str) -> None:
+        """Run a statement in a service's database."""
+        connection = await asyncpg.connect(self.cluster.database_url(service))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
     async def stop_workers(self) -> None:
         """End every worker and let none come back."""
-        records = self.cluster.workers()
-        for record in records:
-            self.cluster.hold(record.name)
-            record.identity.send(signal.SIGTERM)
-        await asyncio.to_thread(processes.wait_gone, [record.identity for record in records], STOP_SECONDS)
+        await asyncio.to_thread(pause, self.cluster.folder)
 
     def pack_into(self, lines: int) -> None:
         """Let workers that start from now on put so many lines into a record."""
@@ -136,12 +140,9 @@ class Story:
 
     async def start_workers(self) -> None:
         """Let the supervisor start them again."""
-        for record in self.cluster.workers():
-            self.cluster.release(record.name)
-        await asyncio.sleep(2)
-        await self.cluster.wait_ready()
+        await asyncio.to_thread(resume, self.cluster.folder)
 
-    async def restore(self, moment: datetime, *services: str) -> dict[str, str]:
+    async def restore(self, moment: datetime | None, *services: str) -> dict[str, str]:
         """Put these databases back."""
         return await asyncio.to_thread(restore_services, self.address, self.backup, moment, services)
 
@@ -235,6 +236,8 @@ async def test_the_last_service_goes_back_alone(story: Story) -> None:
     story.pack_into(REPLAYED_LINES_PER_RECORD)
     await story.restore(moment, "valuation")
     assert (await state_hash(story.config)).overall != story.before.overall
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        await story.execute("valuation", "UPDATE lanes SET generation = generation")
     assert void(await rejoin(story.config, ["valuation"])) == 0
     await story.start_workers()
     await story.comes_out_the_same()
@@ -269,11 +272,23 @@ async def test_all_go_back_to_before_an_earlier_restore(story: Story) -> None:
     await story.goes_on()
 
 
+async def test_nothing_is_missing_at_the_end_of_the_log(story: Story) -> None:
+    await story.stop_workers()
+    await asyncio.to_thread(finish_segment, story.address, story.backup)
+    await story.restore(None, *SERVICES)
+    assert (await state_hash(story.config)).differing_tables(story.before) == []
+    assert void(await rejoin(story.config, SERVICES)) == 0
+    await story.start_workers()
+    await story.goes_on()
+
+
 async def test_without_rejoining_the_next_date_does_not_come_out(story: Story) -> None:
     """Why the command is needed; the cluster is of no use afterwards."""
     moment = await story.moment("allocation", f"SELECT max(recorded_at) FROM journal WHERE trade_date = '{FIRST}'")
     await story.stop_workers()
     await story.restore(moment, "allocation", "trading", "valuation")
+    for service in ("allocation", "trading", "valuation"):
+        await story.execute(service, f"ALTER DATABASE nestwork_{service} RESET {READ_ONLY}")
     story.pack_into(2)
     await story.start_workers()
     with pytest.raises((NotInTime, AssertionError)):

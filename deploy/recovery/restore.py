@@ -16,9 +16,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy.cluster.postgres import Postgres, accepts, let_pass, unprivileged_user
+from deploy.operate.books import SERVICES
 from deploy.operate.target import OperatorError
 from deploy.recovery.backup import BASE, LOG, verify_base
-from deploy.recovery.programs import Address, ask, run
+from deploy.recovery.programs import Address, ProgramFailed, ask, run
 
 RECOVERY_TIMEOUT_SECONDS = 3_600.0
 WATCH_SECONDS = 0.2
@@ -30,13 +31,17 @@ SMALL: dict[str, str | int] = {"shared_buffers": "'64MB'"}
 def restore_services(
     address: Address, backup: Path, moment: datetime | None, services: Sequence[str]
 ) -> dict[str, str]:
-    """Put the services' databases of ``moment`` (``None``: of the log's end) in place of the live ones; returns the names the live ones got.
+    """Put the services' databases as of a moment in the place of the live ones; returns the names those got.
 
-    They can only be read before ``rejoin``. Nothing is dropped: each replaced database stays under its new name. Raises
-    ``OperatorError`` while anybody is connected to one of them, or when the backup does not reach the moment.
+    ``moment`` is ``None`` for the end of the log. The restored ones can only be read before ``rejoin``. Nothing is
+    dropped: each replaced database stays under its new name. Raises ``OperatorError`` while anybody is connected to
+    one of them, or when the backup does not reach the moment.
     """
     if moment is not None and moment.tzinfo is None:
         raise OperatorError("the moment needs a time zone, as in 2026-11-20T21:00:00Z")
+    unknown = sorted(set(services) - set(SERVICES))
+    if unknown:
+        raise OperatorError(f"there is no service {', '.join(unknown)}; the services are {', '.join(SERVICES)}")
     kept: dict[str, str] = {}
     stamp = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
     with recovered(address, backup, moment) as beside, tempfile.TemporaryDirectory() as scratch:
@@ -48,7 +53,10 @@ def restore_services(
             name = f"nestwork_{service}_until_{stamp}"
             ask(address, f"ALTER DATABASE nestwork_{service} RENAME TO {name}")
             kept[service] = name
-            run(address, "pg_restore", "--exit-on-error", "-C", "-d", address.url, str(dump))
+            try:
+                run(address, "pg_restore", "--exit-on-error", "-C", "-d", address.url, str(dump))
+            except ProgramFailed as problem:
+                raise OperatorError(f"{problem}; what was there is {name}: rename it back") from None
             # A worker that is started too early fails loudly instead of speaking in the old epoch.
             ask(address, f"ALTER DATABASE nestwork_{service} SET {READ_ONLY} = on")
     return kept

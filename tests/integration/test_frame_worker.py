@@ -93,7 +93,7 @@ async def fill(wire: Wire, people: list[str]) -> None:
         one = made[number % len(made)]
         partition = wire.partition_of(one)
         headers = event_headers(f"backlog-{number}", events.SOURCE, dict(one.headers)["ce_type"].decode())
-        text = (one.value or b"")[:-1] + b',"line_no":%d}' % number
+        text = (one.value or b"").replace(b"backlog", b"backlog-%d" % (number // len(made)))
         while batches[partition].append(key=one.key, value=text, timestamp=None, headers=headers) is None:
             batches[partition].close()
             waiting.append(await wire.producer.send_batch(batches[partition], topic, partition=partition))

@@ -156,8 +156,8 @@ TAMPERED = {
     ),
     "a unit more in a snapshot": (
         "valuation",
-        "UPDATE balances SET holdings = jsonb_set(holdings, ARRAY["
-        "(SELECT min(k) FROM jsonb_object_keys(holdings) AS k), '0'], '1') WHERE participant_id = 's000-P1'",
+        "UPDATE balances SET holdings = jsonb_set(holdings::jsonb, ARRAY["
+        "(SELECT min(k) FROM json_object_keys(holdings) AS k), '0'], '1')::json WHERE participant_id = 's000-P1'",
         "positions that differ between journal and snapshot",
     ),
     "a share the custodian does not have": (

@@ -33,16 +33,11 @@ FILLS_PER_SLICE = 250
 
 
 async def judge_confirmations(work: Work) -> bool:
-    """Judge what can be judged for the value date that is open now; true when anything was.
-
-    Not before the builder's own lane has closed the value date before: it says there what is still in flight.
-    """
-    last = await work.connection.fetchval(store.LAST_VALUED)
-    if last is not None and work.lanes[0].cycles["value"].last_closed != last:
-        return False
+    """Judge what can be judged for the value date that is open now; true when anything was."""
     book_date = await work.connection.fetchval(store.UNDECIDED_CUT)
     if book_date is None:
         return False
+    last = await work.connection.fetchval(store.LAST_VALUED)
     return await _judge(work, day_after(last) if last else GENESIS, book_date)
 
 

@@ -288,7 +288,7 @@ async def test_without_rejoining_the_next_date_does_not_come_out(story: Story) -
     await story.stop_workers()
     await story.restore(moment, "allocation", "trading", "valuation")
     for service in ("allocation", "trading", "valuation"):
-        await story.execute(service, f"ALTER DATABASE nestwork_{service} RESET {READ_ONLY}")
+        await story.execute(service, f"BEGIN READ WRITE; ALTER DATABASE nestwork_{service} RESET {READ_ONLY}; COMMIT")
     story.pack_into(2)
     await story.start_workers()
     with pytest.raises((NotInTime, AssertionError)):

@@ -22,7 +22,7 @@ from tests.support.operated import operated_cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-TOKEN = "nwt_a_token_of_a_test"
+SHOWN_AT_THE_DOOR = "nwt_a_token_of_a_test"
 CONTROLS = {"link", "button", "textbox", "checkbox", "combobox", "Date", "DateTime", "searchbox"}
 CONTRAST = """
 (() => {
@@ -67,7 +67,7 @@ async def operated(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cl
 @pytest.fixture
 def config(operated: Cluster, tmp_path: Path) -> Settings:
     file = tmp_path / "tokens.json"
-    entry = {"name": "otto", "hash": token_hash(TOKEN), "roles": ["operator"], "plans": ["*"]}
+    entry = {"name": "otto", "hash": token_hash(SHOWN_AT_THE_DOOR), "roles": ["operator"], "plans": ["*"]}
     file.write_text(json.dumps({"tokens": [entry]}))
     return of_folder(operated.folder).model_copy(update={"tokens_file": file})
 
@@ -75,7 +75,7 @@ def config(operated: Cluster, tmp_path: Path) -> Settings:
 async def sign_in(browser: Browser, address: str) -> None:
     await browser.open(address)
     await browser.tab_to("#token")
-    await browser.type(TOKEN)
+    await browser.type(SHOWN_AT_THE_DOOR)
     await browser.press("Enter", goes_on=True)
     assert await browser.value("document.title") == "Overview – Nestwork console"
 

@@ -200,24 +200,26 @@ async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Story
         writing.append(streaming(address, backup))
         take_base(address, backup)
 
-    cluster = await operated_cluster(
-        folder,
-        text=many_people(),
-        on_start=start_backup,
-        worker_module="tests.recovery.entry.{service}",
-        extra_env={FOLDER_VARIABLE: str(folder)},
-    )
     try:
-        config = of_folder(cluster.folder)
-        before = await settled(config)
-        address = Address.of(config)
-        await asyncio.to_thread(finish_segment, address, backup)
-        yield Story(cluster, config, address, backup, before, list(DAYS))
+        cluster = await operated_cluster(
+            folder,
+            text=many_people(),
+            on_start=start_backup,
+            worker_module="tests.recovery.entry.{service}",
+            extra_env={FOLDER_VARIABLE: str(folder)},
+        )
+        try:
+            config = of_folder(cluster.folder)
+            before = await settled(config)
+            address = Address.of(config)
+            await asyncio.to_thread(finish_segment, address, backup)
+            yield Story(cluster, config, address, backup, before, list(DAYS))
+        finally:
+            await cluster.stop()
     finally:
         for process in writing:
             process.terminate()
             process.wait()
-        await cluster.stop()
 
 
 async def test_a_restore_while_workers_run_is_refused_and_changes_nothing(story: Story) -> None:

@@ -110,6 +110,8 @@ async def test_a_corrected_birth_date_lists_what_it_would_change_and_touches_not
     lines = [events.line(ann, {"pre_tax": cents}, payroll="before", plan=plan) for cents in (10_000, 40_000)]
     await law.wire.send(*lines)
     cut = await law.wire.receipt(lines[1].ce_id)
+    if cut["status"] == "held":  # The lines overtook their plan.
+        cut = await law.wire.receipt(lines[1].ce_id, number=2)
     assert (money(cut), codes(cut)) == (("partially_accepted", 10_000, 30_000), ["LIMIT_402G"])
     question = {"plan_id": plan, "participant_id": ann}
     assert (await ask(law.wire.config, DIFFERING, question))["lines"] == []

@@ -138,7 +138,7 @@ async def test_names_and_tax_ids_reach_no_topic(payday: Payday, files: Files) ->
     person, payroll = payday.person(), fresh("file")
     assert (await files.run(HEADER + row(person, payroll)))[0] == 0
     found = await everything(payday.wire.config, topics.PAYROLL_CONTRIBUTIONS)
-    (line,) = [record for record in found if payroll.encode() in record.value]
+    (line,) = [record for record in found if payroll.encode() in (record.value or b"")]
     assert b"Doe" not in line.value
     assert b"123-45" not in line.value
     assert all(b"Doe" not in value and b"123-45" not in value for _, value in line.headers)
@@ -148,16 +148,16 @@ async def test_control_totals_are_published_when_asked_for(payday: Payday, files
     payroll, crowd = fresh("file"), people(payday, 3)
     content = HEADER + "".join(row(person, payroll) for person in crowd)
     assert (await files.run(content, "--totals"))[0] == 0
-    said = [orjson.loads(one.value) for one in await everything(payday.wire.config, topics.PAYROLL_RUNS)]
-    opened, closed = [body for body in said if body.get("payroll_id") == payroll]
+    said = await everything(payday.wire.config, topics.PAYROLL_RUNS)  # With what other tests sent that is no JSON.
+    opened, closed = [orjson.loads(one.value) for one in said if payroll.encode() in (one.value or b"")]
     assert (opened["line_count"], opened["pay_date"], closed["line_count"]) == (3, "2026-11-20", 3)
     assert closed["cents_by_source"] == {"pre_tax": 30_000, "roth": 150}
     # A row that could not be read makes the totals unknown: the run is opened, and not closed.
     other = fresh("file")
     broken = content.replace(payroll, other) + row(crowd[0], other, "x")
     assert (await files.run(broken, "--totals"))[0] == 1
-    said = [orjson.loads(one.value) for one in await everything(payday.wire.config, topics.PAYROLL_RUNS)]
-    assert len([body for body in said if body.get("payroll_id") == other]) == 1
+    said = await everything(payday.wire.config, topics.PAYROLL_RUNS)
+    assert len([one for one in said if other.encode() in (one.value or b"")]) == 1
 
 
 @pytest.mark.slow

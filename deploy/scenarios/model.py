@@ -242,6 +242,14 @@ class ExpectedOrder(_Part):
     wave: int | None = None
 
 
+class ExpectedDeposit(_Part):
+    """The cash that a payroll run lacks at the end of the day, and by when withheld money must be in the trust."""
+
+    short: Cents | None = None
+    due: Day | None = None
+    latest: Day | None = None
+
+
 class Expect(_Part):
     """What must hold at the end of the day; what is not named is not compared."""
 
@@ -254,6 +262,7 @@ class Expect(_Part):
     breaks: int | list[Any] | None = None
     dlq: int | list[Any] | None = None
     cash: dict[Name, Cents] | None = None
+    deposits: dict[Name, ExpectedDeposit] | None = None
     vested: Any = None
     returns: Any = None
     as_of: Any = None

@@ -51,6 +51,12 @@ class Pages:
         async with self._together:
             return await self._poll(url, lambda _: True, seconds)
 
+    async def payroll_run(self, payroll_id: str, seconds: float) -> Page:
+        """What a payroll run waits for since the last cut. Raises ``PageNotReady``."""
+        url = f"{self._contribution_url}/v1/payrolls/{payroll_id}"
+        async with self._together:
+            return await self._poll(url, lambda _: True, seconds)
+
     async def _poll(self, url: str, ready: Callable[[Page], bool], seconds: float) -> Page:
         last, delay = "no answer", RETRY_SECONDS
         try:

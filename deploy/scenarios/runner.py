@@ -27,7 +27,7 @@ from deploy.scenarios.model import FileProblem, FundingEvent, LaterEvent, Scenar
 from deploy.scenarios.names import Namespace
 from deploy.scenarios.pages import Page, PageNotReady, Pages
 from deploy.scenarios.publisher import Publisher, open_publisher
-from deploy.scenarios.state import NOT_SUPPORTED_YET, day_state, expected_differences, is_proven
+from deploy.scenarios.state import NOT_SUPPORTED_YET, day_state, deposit_state, expected_differences, is_proven
 from deploy.scenarios.vested import vested_state
 from shared.runtime.settings import Settings
 from shared.values.trading_days import next_trading_day, previous_trading_day
@@ -273,6 +273,8 @@ class Driver:
         state = day_state(run, day.date, self._feed.observed, dict(zip(plans, found, strict=True)), trading)
         if day.expect.vested is not None and plans:
             await self._add_vested(run, day, dict(zip(plans, found, strict=True)), state)
+        if day.expect.deposits:
+            await self._add_deposits(run, day, state)
         run.days.append({"date": day.date.isoformat(), "expect": state})
         run.differences += expected_differences(_day_path(day.date), day.expect, state)
 
@@ -287,6 +289,17 @@ class Driver:
             run.differ(f"{_day_path(day.date)}.vested", "contribution's vested percents", str(problem))
             return
         state["vested"] = vested_state(run, day.date, balances, found)
+
+    async def _add_deposits(self, run: FileRun, day: ScenarioDay, state: dict[str, Any]) -> None:
+        asked = sorted(day.expect.deposits or ())
+        try:
+            found = await asyncio.gather(
+                *[self._pages.payroll_run(run.names.full(name), self._wait_seconds) for name in asked]
+            )
+        except PageNotReady as problem:
+            run.differ(f"{_day_path(day.date)}.deposits", "contribution's payroll runs", str(problem))
+            return
+        state["deposits"] = {name: deposit_state(page) for name, page in zip(asked, found, strict=True)}
 
     async def _late_confirmations(self, day: date) -> None:
         """What was confirmed late must be in the log before the next day is cut."""

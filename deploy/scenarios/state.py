@@ -15,7 +15,7 @@ from deploy.scenarios.observed import Answer, Observed
 from deploy.scenarios.vested import expected_vested
 from shared.values.money import dollars_text
 
-MONEY_KEYS = frozenset({"accepted", "rejected", "amount"})
+MONEY_KEYS = frozenset({"accepted", "rejected", "amount", "short"})
 LATER_EXPECTATIONS = ("returns", "as_of")
 NOT_SUPPORTED_YET = "not supported yet"
 
@@ -195,3 +195,9 @@ def _dead_letters(names: Namespace, day: date, observed: Observed) -> list[dict[
         if names.owns(key) and arrived == day
     ]
     return sorted(own, key=lambda letter: (letter["topic"], letter["key"], letter["reason"]))
+
+
+def deposit_state(page: Mapping[str, Any]) -> dict[str, Any]:
+    """What a payroll run lacks, from contribution's page of it; a run that waits for nothing lacks 0.00."""
+    wait = page["waits_for"] or {"short_by": 0, "deposit_due": None, "deposit_latest": None}
+    return {"short": dollars_text(wait["short_by"]), "due": wait["deposit_due"], "latest": wait["deposit_latest"]}

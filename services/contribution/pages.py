@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from services.contribution import store
 from services.contribution.pages_vesting import plan_vesting
+from services.contribution.rules.runs import deposit_latest
 from shared.runtime.clients import Pool
 from shared.runtime.tokens import caller_in, leaves_out_other_plans
 
@@ -23,17 +25,25 @@ async def payroll_run(pool: Pool, request: Any) -> tuple[int, Any]:
     if not (caller.sees(run["plan_id"]) if run else cash and caller.every_plan):
         return 404, UNKNOWN
     wait = await pool.fetchrow(store.RUN_WAIT, payroll_id)
+    known = dict(run) if run else {}
+    paid_on = known.pop("first_pay_date", None)
     return 200, {
         "payroll_id": payroll_id,
-        **(dict(run) if run else {}),
+        **known,
         "cash_cents": cash,
-        "waits_for": _wait(wait) if wait else None,
+        "waits_for": _wait(wait, paid_on) if wait else None,
     }
 
 
-def _wait(row: Any) -> dict[str, Any]:
+def _wait(row: Any, paid_on: date | None) -> dict[str, Any]:
     due = row["deposit_due"]
-    return {"code": row["code"], "short_by": row["short_by"], "deposit_due": None if due is None else due.isoformat()}
+    latest = None if due is None else deposit_latest(paid_on)
+    return {
+        "code": row["code"],
+        "short_by": row["short_by"],
+        "deposit_due": None if due is None else due.isoformat(),
+        "deposit_latest": None if latest is None else latest.isoformat(),
+    }
 
 
 PAGES = {"/v1/payrolls/{payroll_id}": payroll_run, "/v1/plans/{plan_id}/vesting": plan_vesting}

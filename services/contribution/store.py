@@ -189,7 +189,8 @@ SELECT count(*) AS items, coalesce(sum(cents), 0)::bigint AS cents FROM parked W
 RUN = """
 SELECT plan_id, payroll_id, sum(lines)::bigint AS lines, sum(submitted)::bigint AS submitted_cents,
        sum(accepted)::bigint AS accepted_cents, sum(rejected)::bigint AS rejected_cents,
-       coalesce(sum(credited) FILTER (WHERE released_for IS NOT NULL), 0)::bigint AS released_cents
+       coalesce(sum(credited) FILTER (WHERE released_for IS NOT NULL), 0)::bigint AS released_cents,
+       min(first_pay_date) FILTER (WHERE released_for IS NULL) AS first_pay_date
 FROM run_parts WHERE payroll_id = $1 GROUP BY plan_id, payroll_id"""
 RUN_CASH = "SELECT coalesce(sum(cents), 0)::bigint FROM fundings WHERE payroll_id = $1"
 RUN_WAIT = "SELECT code, short_by, deposit_due FROM run_waits WHERE payroll_id = $1"

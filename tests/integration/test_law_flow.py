@@ -215,7 +215,7 @@ async def test_cash_that_comes_late_in_parts_and_goes_back_after_the_trade_is_to
     await prove_all(law)
     url = f"{law.cluster.web_url('contribution')}/v1/payrolls/late"
     _, run = await page(url)
-    due = {"code": "FUNDING_SHORT", "short_by": 7_000, "deposit_due": "2026-11-12"}
+    due = {"code": "FUNDING_SHORT", "short_by": 7_000, "deposit_due": "2026-11-12", "deposit_latest": "2026-12-21"}
     assert (run["cash_cents"], run["waits_for"]) == (5_000, due)
     await law.wire.send(events.funding("late", 7_500))
     await prove_all(law)
@@ -226,7 +226,7 @@ async def test_cash_that_comes_late_in_parts_and_goes_back_after_the_trade_is_to
     )
     await prove_all(law)
     _, run = await page(url)
-    owed = {"code": "CASH_RETURNED_AFTER_TRADE", "short_by": 12_000, "deposit_due": None}
+    owed = {"code": "CASH_RETURNED_AFTER_TRADE", "short_by": 12_000, "deposit_due": None, "deposit_latest": None}
     assert (run["cash_cents"], run["waits_for"]) == (0, owed)
 
 

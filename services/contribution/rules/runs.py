@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from shared.values.invariants import invariant
 from shared.values.trading_days import federal_business_day_after
 
 RETURNED_AFTER_TRADE = "CASH_RETURNED_AFTER_TRADE"
-DEPOSIT_DAYS = 7
+DEPOSIT_DAYS, LATEST_DEPOSIT_DAYS = 7, 15
 Run = tuple[str, str]
 """(plan, payroll)."""
 
@@ -86,3 +86,14 @@ def deposit_due(pay_date: date | None) -> date | None:
     A safe harbor for plans with fewer than 100 participants, the house's measure for all. Law: 29 CFR 2510.3-102(a)(2).
     """
     return None if pay_date is None else federal_business_day_after(pay_date, DEPOSIT_DAYS)
+
+
+def deposit_latest(pay_date: date | None) -> date | None:
+    """Return the outer bound: the fifteenth business day of the month after the one in which money was withheld.
+
+    No safe harbor: money that could be segregated earlier was due earlier. Law: 29 CFR 2510.3-102(b)(1).
+    """
+    if pay_date is None:
+        return None
+    next_month = (pay_date.replace(day=1) + timedelta(days=31)).replace(day=1)
+    return federal_business_day_after(next_month - timedelta(days=1), LATEST_DEPOSIT_DAYS)

@@ -6,7 +6,15 @@ from datetime import date
 
 import pytest
 
-from services.contribution.rules.runs import OpenRun, Release, Wait, decide_releases, deposit_due, with_exposures
+from services.contribution.rules.runs import (
+    OpenRun,
+    Release,
+    Wait,
+    decide_releases,
+    deposit_due,
+    deposit_latest,
+    with_exposures,
+)
 from shared.values.invariants import InvariantBroken
 
 NONE: frozenset[str] = frozenset()
@@ -87,6 +95,12 @@ def test_a_run_that_owes_negative_money_is_our_defect() -> None:
 def test_a28_money_withheld_on_a_friday_is_due_on_the_seventh_federal_business_day() -> None:
     assert deposit_due(date(2026, 11, 20)) == date(2026, 12, 2)
     assert deposit_due(None) is None
+
+
+def test_a28_money_withheld_in_november_is_in_the_trust_by_the_fifteenth_business_day_of_december() -> None:
+    assert deposit_latest(date(2026, 11, 20)) == deposit_latest(date(2026, 11, 1)) == date(2026, 12, 21)
+    assert deposit_latest(date(2026, 12, 31)) == date(2027, 1, 25)  # New Year's Day and Martin Luther King's.
+    assert deposit_latest(None) is None
 
 
 def test_cash_returned_after_the_trade_is_an_exposure_and_a_run_that_waits_anyway_is_named_once() -> None:

@@ -23,5 +23,15 @@ class Fenced(NestworkError):
     """A lane's row is not where this worker left it: another owner has it, or a commit's outcome was unknown."""
 
 
+class PartitionCountDiffers(NestworkError):
+    """Topics or tables were made for another number of partitions than NESTWORK_PARTITIONS says."""
+
+    def __init__(self, what: str, made_for: int, configured: int) -> None:
+        super().__init__(
+            f"{what} was made for {made_for} partitions, and NESTWORK_PARTITIONS leads to {configured}: set it back. "
+            'The number is not changed in place; docs/recovery.md, "Another number of partitions", has the procedure'
+        )
+
+
 class LogLoss(NestworkError):
     """Records of an internal log are missing: the lane stops and a human must look."""

@@ -74,10 +74,16 @@ TRANSPORTS.aliases["nestwork"] = f"{__name__}:PositionedTransport"
 
 
 class ControlPlane:
-    """The fact topics of one worker: claimed with the group's assignment, stored in order, batch-wise."""
+    """The fact topics of one worker: claimed with the group's assignment, stored in order, batch-wise.
 
-    def __init__(self, service: Service, config: Settings) -> None:
-        self.service, self.config = service, config
+    The newest claim reads. A worker that was frozen between its assignment and its claim can so take a topic that the
+    group gave to another one meanwhile. It can't harm the books: facts are stored in the log's order from the stored
+    position, whoever does it. But it may end before it reads, and then nobody would: so the fenced reader that still
+    holds the topic has the group asked again (``rejoin``), and the group's reader claims anew.
+    """
+
+    def __init__(self, service: Service, config: Settings, rejoin: Callable[[str], None] = lambda _: None) -> None:
+        self.service, self.config, self.rejoin = service, config, rejoin
         self.stores = {
             fact.topic.name: FactStore(fact, config.marker_secret(), market_mode=config.market_mode == "on")
             for fact in service.facts
@@ -161,6 +167,7 @@ class ControlPlane:
             except Fenced as fenced:
                 log.warning("facts_fenced", reason=str(fenced))
                 self.next_offset.pop(store.name, None)
+                self.rejoin(store.name)
                 return
             except DATABASE_TROUBLE as trouble:
                 log.warning("facts_wait", error=repr(trouble))
@@ -235,6 +242,12 @@ class NestworkApp(faust.App):
         await super().on_shutdown()
         await self.stopping()
 
+    def rejoin_for(self, topic: str) -> None:
+        """Ask the group once more who reads ``topic``, unless it was taken from this worker: then it has said so."""
+        if TP(topic, 0) in self.consumer.assignment():
+            thread = cast(PositionedConsumer, self.consumer)._thread
+            thread.thread_loop.call_soon_threadsafe(thread._ensure_consumer()._coordinator.request_rejoin)
+
 
 def broker_credentials(config: Settings) -> Any:
     """TLS and SASL towards the broker, in Faust's terms."""
@@ -280,7 +293,7 @@ def make_app(service: Service, config: Settings) -> NestworkApp:
         worker_redirect_stdouts=False,
         logging_config=logging_config(config.log_level),
     )
-    app.control_plane = ControlPlane(service, config)
+    app.control_plane = ControlPlane(service, config, app.rejoin_for)
     for fact in service.facts:
         _add_agent(app, service, fact)
     return app

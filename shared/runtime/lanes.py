@@ -12,7 +12,7 @@ import orjson
 
 from shared.runtime.clients import Connection, connect
 from shared.runtime.definition import Service
-from shared.runtime.errors import Fenced
+from shared.runtime.errors import Fenced, PartitionCountDiffers
 from shared.runtime.guards import Guards
 from shared.runtime.outbox import OutboxRow
 from shared.values.trading_days import GENESIS, day_after, next_trading_day
@@ -40,7 +40,7 @@ INSERT_INPUTS = """
 INSERT INTO lane_inputs (lane, topic)
 SELECT lane, topic FROM generate_series(0, $1::int - 1) AS lane, unnest($2::text[]) AS topic
 ON CONFLICT DO NOTHING"""
-COUNT_OTHER_LANES = "SELECT count(*) FROM lanes WHERE lane >= $1"
+COUNT_LANES = "SELECT count(*) FROM lanes"
 FREE_BLOCKERS = "SELECT pg_terminate_backend(pid) FROM unnest(pg_blocking_pids($1)) AS pid"
 
 
@@ -103,12 +103,17 @@ class Lane:
 
 
 async def prepare_lanes(connection: Connection, service: Service, partitions: int) -> None:
-    """Make the rows of all lanes; refuses a database that was made for another partition count."""
+    """Make the rows of all lanes in an empty database, and those of new inputs in any.
+
+    Raises ``PartitionCountDiffers`` when the database was made for another number: money's lane is bucket mod P, so
+    that with more or fewer lanes a participant's books would stand where nobody looks for them.
+    """
+    lanes = await connection.fetchval(COUNT_LANES)
+    if lanes not in (0, partitions):
+        raise PartitionCountDiffers(f"database {service.database}", lanes, partitions)
     await connection.execute(INSERT_LANES, partitions)
     topics = [source.topic.name for source in service.inputs]
     await connection.execute(INSERT_INPUTS, partitions, topics)
-    if await connection.fetchval(COUNT_OTHER_LANES, partitions):
-        raise ValueError(f"{service.database} has more than {partitions} lanes: the partition count can't shrink live")
 
 
 async def freeing_blockers(connection: Connection, service: Service, wait: Awaitable[Any]) -> Any:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
-from aiokafka.admin import NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from shared.events.topics import ALL_TOPICS, Topic
 from shared.runtime.clients import kafka_admin
-from shared.runtime.errors import NestworkError
+from shared.runtime.errors import NestworkError, PartitionCountDiffers
 from shared.runtime.settings import Settings, settings
-
-
-class PartitionCountDiffers(NestworkError):
-    """A topic exists with another number of partitions than this cluster is configured for."""
 
 
 def partition_count(topic: Topic, config: Settings) -> int:
@@ -28,21 +25,36 @@ async def create_topics(config: Settings | None = None) -> None:
     admin = kafka_admin(config)
     await admin.start()
     try:
-        present = {found["topic"]: len(found["partitions"]) for found in await admin.describe_topics()}
+        present = await _present(admin, ALL_TOPICS, config)
         missing = [topic for topic in ALL_TOPICS if topic.name not in present]
-        for topic in ALL_TOPICS:
-            if topic.name in present and present[topic.name] != partition_count(topic, config):
-                raise PartitionCountDiffers(
-                    f"{topic.name} has {present[topic.name]} partitions, not {partition_count(topic, config)}"
-                )
         if missing:
             await _create(admin, missing, config)
     finally:
         await admin.close()
 
 
-async def _create(admin: object, missing: list[Topic], config: Settings) -> None:
-    response = await admin.create_topics(  # type: ignore[attr-defined]
+async def check_topics(topics: Iterable[Topic], config: Settings) -> None:
+    """Raise ``PartitionCountDiffers`` when one of these has another count; what is not there yet is not judged."""
+    admin = kafka_admin(config)
+    await admin.start()
+    try:
+        await _present(admin, topics, config)
+    finally:
+        await admin.close()
+
+
+async def _present(admin: AIOKafkaAdminClient, topics: Iterable[Topic], config: Settings) -> set[str]:
+    """The names of those that exist. Raises ``PartitionCountDiffers``."""
+    found = {one["topic"]: len(one["partitions"]) for one in await admin.describe_topics()}
+    present = [topic for topic in topics if topic.name in found]
+    for topic in present:
+        if found[topic.name] != partition_count(topic, config):
+            raise PartitionCountDiffers(f"topic {topic.name}", found[topic.name], partition_count(topic, config))
+    return {topic.name for topic in present}
+
+
+async def _create(admin: AIOKafkaAdminClient, missing: list[Topic], config: Settings) -> None:
+    response = await admin.create_topics(
         [
             NewTopic(
                 topic.name,

@@ -23,6 +23,7 @@ from shared.runtime.plane import MoneyPlane
 from shared.runtime.settings import settings
 from shared.runtime.snapshot import run_snapshots
 from shared.runtime.tokens import CALLER_KEY, Caller, Refused, Role, Tokens, caller_of
+from shared.runtime.topics import check_topics
 from shared.runtime.tracing import start_tracing, stop_tracing
 
 log = get_logger(__name__)
@@ -75,6 +76,8 @@ class Worker:
         _collect_rarely()
         configure_logs(self.service.name, self.config.log_level)
         start_tracing(self.service.name, self.config)
+        read = [one.topic for one in self.service.inputs] + [one.topic for one in self.service.facts]
+        await check_topics(read, self.config)  # Before it joins any group: it must not take work it can't do.
         self.pool = await open_pool(self.service.database)
         control_plane = self.app.control_plane
         await control_plane.open()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import asyncpg
 import orjson
@@ -12,8 +14,10 @@ import pytest_asyncio
 from shared.events import topics
 from shared.events.envelope import event_headers
 from shared.runtime.definition import Input, Service
+from shared.runtime.errors import PartitionCountDiffers
 from shared.runtime.lanes import prepare_lanes
 from shared.runtime.records import LANE_CLOSED
+from shared.runtime.topics import create_topics
 from tests.support import events
 from tests.support.events import Outgoing
 from tests.support.waiting import eventually
@@ -105,14 +109,47 @@ async def fill(wire: Wire, people: list[str]) -> None:
         await one
 
 
-async def test_a_database_made_for_more_lanes_is_refused(allocation: Ground) -> None:
+async def test_facts_are_read_on_when_somebody_took_the_topic_and_ended(contribution: Ground) -> None:
+    """As a worker does that was frozen before its claim, came back after the group had replaced it, and died."""
+    count = "SELECT count(*) FROM facts WHERE topic = $1"
+    async with open_wire(contribution.infrastructure, contribution.config) as wire, contribution.worker() as worker:
+        await wait_ready(worker)
+        before = int(str(await value(contribution, count, topics.PLANS.name)))
+        taken = "UPDATE fact_topics SET incarnation = incarnation + 1 WHERE topic = $1"
+        await value(contribution, taken, topics.PLANS.name)
+        await wire.send(events.plan_fact("plan-fenced"))
+
+        async def is_stored() -> bool:
+            return await value(contribution, count, topics.PLANS.name) == before + 1
+
+        await eventually(is_stored, seconds=60)
+        assert "facts_fenced" in worker.log.read_text()
+
+
+@pytest.mark.parametrize("other", [PARTITIONS // 2, PARTITIONS * 2])
+async def test_a_worker_set_for_another_number_of_partitions_ends_and_names_the_way(
+    contribution: Ground, other: int
+) -> None:
+    changed = replace(contribution, environment=contribution.environment | {"NESTWORK_PARTITIONS": str(other)})
+    async with changed.worker() as worker:
+        assert await asyncio.wait_for(worker.process.wait(), 60) != 0
+        text = worker.log.read_text()
+    assert f"was made for {PARTITIONS} partitions, and NESTWORK_PARTITIONS leads to {other}" in text
+    assert "docs/recovery.md" in text
+    with pytest.raises(PartitionCountDiffers, match="topic "):
+        await create_topics(changed.config)
+
+
+@pytest.mark.parametrize("other", [PARTITIONS // 2, PARTITIONS * 2])
+async def test_a_database_made_for_other_lanes_is_refused_and_left_as_it_was(allocation: Ground, other: int) -> None:
     connection = await asyncpg.connect(allocation.infrastructure.database_url("allocation"))
     try:
         await prepare_lanes(connection, ALLOCATION, PARTITIONS)
         await prepare_lanes(connection, ALLOCATION, PARTITIONS)
         assert await connection.fetchval("SELECT count(*) FROM lanes") == PARTITIONS
-        with pytest.raises(ValueError, match="partition count"):
-            await prepare_lanes(connection, ALLOCATION, PARTITIONS // 2)
+        with pytest.raises(PartitionCountDiffers, match=f"nestwork_allocation was made for {PARTITIONS}"):
+            await prepare_lanes(connection, ALLOCATION, other)
+        assert await connection.fetchval("SELECT count(*) FROM lanes") == PARTITIONS
     finally:
         await connection.close()
 

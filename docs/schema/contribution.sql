@@ -889,6 +889,10 @@ CREATE INDEX freed_lines_held_for ON public.freed_lines USING btree (held_for);
 
 CREATE UNIQUE INDEX fundings_by_reference ON public.fundings USING btree (payroll_id, COALESCE(plan_id, ''::text), reference, ((cents < 0)));
 
+CREATE INDEX fundings_returned ON public.fundings USING btree (payroll_id) WHERE (cents < 0);
+
+CREATE INDEX fundings_unposted ON public.fundings USING btree (version) WHERE (posted_for IS NULL);
+
 CREATE UNIQUE INDEX operator_actions_waiting ON public.operator_actions USING btree (kind, subjects) WHERE (state = 'asked'::text);
 
 CREATE INDEX parked_waiting ON public.parked USING btree (code) INCLUDE (cents, recorded_at) WHERE (freed_for IS NULL);
@@ -898,6 +902,8 @@ CREATE INDEX reversals_by_date ON public.reversals USING btree (trade_date, lane
 CREATE INDEX reversals_by_line ON public.reversals USING btree (line, entry);
 
 CREATE INDEX reversals_released_less ON public.reversals USING btree (line_date, lane, line_entry) WHERE (went = 'released_less'::text);
+
+CREATE INDEX run_parts_by_payroll ON public.run_parts USING btree (payroll_id, plan_id);
 
 CREATE INDEX run_parts_released ON public.run_parts USING btree (released_for, lane);
 

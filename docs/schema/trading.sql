@@ -870,6 +870,10 @@ ALTER TABLE ONLY public.upstream_totals
 
 CREATE INDEX confirmations_broken ON public.confirmations USING btree (order_id) WHERE (verdict ~~ 'broken:%'::text);
 
+CREATE INDEX confirmations_by_verdict ON public.confirmations USING btree (verdict);
+
+CREATE INDEX confirmations_refused ON public.confirmations USING btree (order_id) WHERE (verdict ~~ 'refused:%'::text);
+
 CREATE INDEX confirmations_to_judge ON public.confirmations USING btree (order_id, version) WHERE (verdict IS NULL);
 
 CREATE UNIQUE INDEX dead_letters_by_record ON public.dead_letters USING btree (topic, partition, record_offset);

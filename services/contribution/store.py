@@ -112,8 +112,9 @@ LEFT JOIN (SELECT payroll_id, sum(cash_used)::bigint AS used FROM run_releases
            WHERE payroll_id = ANY($1::text[]) GROUP BY payroll_id) AS r USING (payroll_id)"""
 RETURNED_AFTER_TRADE = """
 SELECT r.plan_id, r.payroll_id, (sum(r.cash_used) - max(f.cash))::bigint AS missing
-FROM (SELECT payroll_id, sum(cents)::bigint AS cash FROM fundings WHERE trade_date <= $1
-      GROUP BY payroll_id HAVING min(cents) < 0) AS f
+FROM (SELECT payroll_id, sum(cents)::bigint AS cash FROM fundings
+      WHERE trade_date <= $1 AND payroll_id IN (SELECT payroll_id FROM fundings WHERE cents < 0 AND trade_date <= $1)
+      GROUP BY payroll_id) AS f
 JOIN run_releases AS r USING (payroll_id)
 GROUP BY r.plan_id, r.payroll_id HAVING sum(r.cash_used) > max(f.cash) ORDER BY r.plan_id, r.payroll_id"""
 CLOSED_CONTROLS = """
@@ -148,7 +149,7 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::text[], $5::bigint[
 UNPOSTED_FUNDINGS = """
 SELECT f.version, f.payroll_id, coalesce(f.plan_id, r.plan_id) AS plan_id, f.cents, f.cause, f.recorded_at
 FROM fundings AS f
-LEFT JOIN (SELECT payroll_id, min(plan_id) AS plan_id FROM run_parts GROUP BY payroll_id) AS r USING (payroll_id)
+LEFT JOIN LATERAL (SELECT min(plan_id) AS plan_id FROM run_parts WHERE payroll_id = f.payroll_id) AS r ON true
 WHERE f.posted_for IS NULL AND f.trade_date <= $1 AND coalesce(f.plan_id, r.plan_id) IS NOT NULL ORDER BY f.version"""
 MARK_POSTED = "UPDATE fundings SET posted_for = $1 WHERE version = ANY($2::bigint[])"
 RELEASED_PARTS = """

@@ -14,7 +14,9 @@ from shared.values.trading_days import cutoff_at, next_trading_day, trade_date_o
 OPEN_ORDERS = """
 SELECT status, count(*) AS orders, coalesce(sum(amount) FILTER (WHERE unit = 'cents'), 0)::bigint AS cents,
        min(recorded_at) AS oldest
-FROM orders WHERE status IN ('open', 'pending', 'broken') OR (status = 'rejected' AND carried_to IS NULL)
+FROM (SELECT status, amount, unit, recorded_at FROM orders WHERE status IN ('open', 'pending', 'broken')
+      UNION ALL SELECT status, amount, unit, recorded_at FROM orders
+      WHERE status = 'rejected' AND carried_to IS NULL) AS unsettled
 GROUP BY status"""
 # A confirmation that is not believed: of an order without fills, or a correction of one that has them.
 BREAKS = """

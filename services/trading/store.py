@@ -126,8 +126,8 @@ FROM orders AS o
 JOIN LATERAL (SELECT units FROM confirmations AS c
               WHERE c.order_id = o.order_id AND c.status IN ('confirmed', 'corrected') AND c.value_date <= $1
               ORDER BY version DESC LIMIT 1) AS last ON true
-WHERE o.status IN ('open', 'pending', 'broken')
-   OR o.order_id IN (SELECT order_id FROM confirmations WHERE verdict LIKE 'broken:%')
+WHERE o.order_id IN (SELECT order_id FROM orders WHERE status IN ('open', 'pending', 'broken')
+                     UNION SELECT order_id FROM confirmations WHERE verdict LIKE 'broken:%')
 GROUP BY o.plan_id, o.fund_id"""
 KNOWN_PRICES = """
 SELECT fund_id, price_date, version, status, price
@@ -147,11 +147,12 @@ DAY_BREAKS = """
 SELECT order_id, plan_id, fund_id, break_code FROM orders WHERE trade_date = $1 AND status = 'broken'
 ORDER BY order_id"""
 DAY_REFUSED = """
-SELECT c.order_id, c.version, c.status, split_part(c.verdict, ':', 2) AS code
+SELECT order_id, c.version, c.status, split_part(c.verdict, ':', 2) AS code
+FROM confirmations AS c JOIN orders AS o USING (order_id) WHERE o.trade_date = $1 AND c.verdict LIKE 'refused:%'
+UNION ALL SELECT order_id, c.version, c.status, split_part(c.verdict, ':', 2)
 FROM confirmations AS c JOIN orders AS o USING (order_id)
-WHERE o.trade_date = $1
-  AND (c.verdict LIKE 'refused:%' OR c.verdict LIKE 'broken:%' AND o.status = 'confirmed' AND c.version > o.version)
-ORDER BY c.order_id, c.version"""
+WHERE o.trade_date = $1 AND c.verdict LIKE 'broken:%' AND o.status = 'confirmed' AND c.version > o.version
+ORDER BY order_id, version"""
 UNJUDGED = """
 SELECT count(*) FROM confirmations AS c JOIN orders AS o USING (order_id)
 WHERE o.trade_date = $1 AND c.verdict IS NULL"""

@@ -1,4 +1,4 @@
-"""Said by valuation: a date is closed, and this proves it."""
+"""Said by valuation: a date is closed, and what its proof found."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from shared.events.base import Event
-from shared.events.fields import Body, Id, IsoDate
+from shared.events.fields import Body, IsoDate, Text
 from shared.events.topics import VALUATION_DAYS, Topic
 
 Total = Annotated[int, Field(strict=True)]
@@ -25,14 +25,14 @@ class Equation(Body):
 
 
 class DayClosed(Event):
-    """A trade date is valued, with the proof that no cent and no share unit appeared or vanished. Key: trade_date."""
+    """A trade date is closed, with the proof whether a cent or a share unit appeared or vanished. Key: trade_date."""
 
     ce_type: ClassVar[str] = "nestwork.day.closed.v1"
     topic: ClassVar[Topic] = VALUATION_DAYS
 
     trade_date: IsoDate
     """The date."""
-    status: Literal["proven"]
-    """A date that is not proven is not published: somebody is paged instead."""
-    proof: dict[Id, Equation]
-    """Equations by name."""
+    status: Literal["proven", "broken"]
+    """`broken` when an equation does not hold: no balance of that date is served, and somebody is paged."""
+    proof: dict[Text, Equation]
+    """Equations by name; of those per plan and fund only the ones that do not hold, at most 1,000, and their number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,6 +15,9 @@ Stages = Mapping[str, Mapping[str, Any]]
 PUBLIC_OUTCOMES = (
     "decided", "duplicates", "mismatches", "held", "parked", "dead_lettered", "forwarded", "markers", "holes",
 )  # fmt: skip
+
+SHOWN_MAX = 1_000
+"""Broken equations per plan and fund that are named one by one."""
 
 
 def equation(left: Any, right: Any) -> dict[str, Any]:
@@ -126,7 +130,7 @@ def holdings_equations(
             sum(positions.values()) + sum(in_flight.values()), sum(held.values())
         )
     }
-    return agreeing | differing
+    return agreeing | _bounded(differing, "plans and funds that differ further")
 
 
 def units_held(
@@ -145,7 +149,14 @@ def units_held(
             unreadable[f"custodian shares of {plan} {fund} finer than the fund's = 0"] = equation(1, 0)
             continue
         held[plan, fund] = held.get((plan, fund), 0) + units
-    return held, unreadable
+    return held, _bounded(unreadable, "unreadable positions further")
+
+
+def _bounded(broken: Equations, name: str) -> Equations:
+    """The first of them and the number of the others: a wrong file may name every plan, and the event must fit."""
+    kept = dict(itertools.islice(broken.items(), SHOWN_MAX))
+    further = len(broken) - len(kept)
+    return kept | ({f"{name} = 0": equation(further, 0)} if further else {})
 
 
 def is_proven(equations: Equations) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import orjson
 import pytest
 
 from services.valuation.rules.proof import (
@@ -16,6 +17,7 @@ from services.valuation.rules.proof import (
     plan_cash,
     units_held,
 )
+from shared.events.valuation import DayClosed
 
 LINES = "payroll.contributions.v1"
 REROUTED = "contributions.rerouted.v1"
@@ -178,6 +180,17 @@ def test_a_position_the_custodian_does_not_know_is_detected() -> None:
 def test_what_only_the_custodian_holds_is_named() -> None:
     equations = holdings_equations(HERE, THERE | {("GAMMA", "F3"): 4}, FLYING)
     assert equations["positions + in flight = custodian units of GAMMA F3"] == {"left": 0, "right": 4, "ok": False}
+
+
+def test_a_file_that_is_wrong_everywhere_still_fits_into_one_event() -> None:
+    plans = {(f"plan-{number}-{'x' * 110}", "f" * 128): 1 for number in range(2_500)}
+    equations = holdings_equations(plans, {}, {})
+    assert equations["plans and funds that differ further = 0"] == {"left": 1_500, "right": 0, "ok": False}
+    _, unreadable = units_held([(plan, fund, "0.00000000001") for plan, fund in plans], {})
+    assert unreadable["unreadable positions further = 0"]["left"] == 1_500
+    body = orjson.dumps({"trade_date": "2026-11-20", "status": "broken", "proof": equations | unreadable})
+    assert len(body) < 900 * 1024
+    assert DayClosed.model_validate_json(body).status == "broken"
 
 
 def test_the_custodians_shares_are_added_up_in_units_of_the_fund() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from typing import Any
 import psutil
 
 from deploy.cluster import Infrastructure
+from deploy.cluster.processes import free_ports
 from shared.runtime.migrations import migrate
 from shared.runtime.settings import Settings
 from shared.runtime.topics import create_topics
@@ -25,10 +25,8 @@ SECRET = "a key only the engine knows"
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody uses now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """A loopback port that nobody uses now, and that no outgoing connection will be given meanwhile."""
+    return free_ports(1)[0]
 
 
 @dataclass

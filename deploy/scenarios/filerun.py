@@ -109,8 +109,8 @@ class FileRun:
         """Remember whose lines traded at the cut that is over: those of runs that owe nothing, or trade on file."""
         plans = self.scenario.plans if self.scenario is not None else {}
         for run, lines in self._lines_by_run.items():
-            plan = self.events.plan_of_run(run)
-            if (plan is not None and plans[plan].trade_on == "file") or self.owed(run, observed) <= 0:
+            plan = plans.get(self.events.plan_of_run(run) or "")
+            if (plan is not None and plan.trade_on == "file") or self.owed(run, observed) <= 0:
                 self._released.update(lines)
 
     def funding(self, event: FundingEvent, cents: int, on: date) -> Outgoing:

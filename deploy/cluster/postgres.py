@@ -68,6 +68,8 @@ class Postgres:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.data_folder / "PG_VERSION").exists():
             self._initialise()
+        elif unprivileged_user() is not None:
+            let_pass(self.data_folder)  # Who moved the folder, or closed one above it, can still start it.
         settings: dict[str, str | int] = {**SETTINGS, "port": self.port, **overrides}
         text = "".join(f"{key} = {value}\n" for key, value in settings.items())
         (self.data_folder / "postgresql.auto.conf").write_text(text)

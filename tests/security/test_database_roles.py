@@ -99,6 +99,6 @@ async def test_the_owner_changes_tables_and_is_no_superuser(secured: Secured) ->
 
 async def test_roles_can_be_made_again_with_other_passwords_and_no_log_ever_holds_one(secured: Secured) -> None:
     await roles.make_roles(secured.role_passwords, secured.administrator())
-    log = (secured.folder / "tls-postgres" / "postgres.log").read_text()
+    log = secured.postgres.log.read_text()
     assert "ALTER ROLE nestwork_trading" in log
     assert [role for role, password in secured.role_passwords.items() if password in log] == []

@@ -37,7 +37,7 @@ async def fetch_with(server: TlsPostgres, authority: Path | None, host: str = "1
 async def test_only_the_right_authority_and_the_right_name_will_do(
     tmp_path: Path, programs: Callable[[], Path]
 ) -> None:
-    async with tls_postgres(tmp_path / "server", programs()) as server:
+    async with tls_postgres(programs()) as server:
         found = await fetch_with(server, server.certificates.authority)
         assert (found["ssl"], found["version"]) == (True, "TLSv1.3")
         other = issue(tmp_path / "other", "somebody else")
@@ -47,7 +47,7 @@ async def test_only_the_right_authority_and_the_right_name_will_do(
             await fetch_with(server, server.certificates.authority, host="127.0.0.2")
 
 
-async def test_a_server_that_wants_tls_refuses_a_session_in_clear(tmp_path: Path) -> None:
-    async with tls_postgres(tmp_path / "server", debian_programs()) as server:
+async def test_a_server_that_wants_tls_refuses_a_session_in_clear() -> None:
+    async with tls_postgres(debian_programs()) as server:
         with pytest.raises(asyncpg.InvalidAuthorizationSpecificationError, match="no encryption"):
             await asyncpg.connect(server.url(), ssl=False)

@@ -131,7 +131,7 @@ async def open_secured(folder: Path) -> AsyncIterator[Secured]:
     users.touch(mode=0o600)
     users.write_text(json.dumps(passwords))
     programs = await asyncio.to_thread(fetched_programs)
-    async with tls_postgres(folder / "tls-postgres", programs) as postgres:
+    async with tls_postgres(programs) as postgres:
         security = {
             "keystore": str(certificates.both),
             "truststore": str(certificates.authority),

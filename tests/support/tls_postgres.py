@@ -13,6 +13,7 @@ import platform
 import secrets
 import shutil
 import subprocess
+import tempfile
 import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -42,6 +43,7 @@ class TlsPostgres:
     port: int
     password: str
     certificates: Certificates
+    log: Path
 
     def url(self, user: str = "postgres", password: str | None = None, host: str = "127.0.0.1") -> str:
         """Where a user connects."""
@@ -80,11 +82,21 @@ def fetched_programs() -> Path:
 
 
 @asynccontextmanager
-async def tls_postgres(folder: Path, programs: Path) -> AsyncIterator[TlsPostgres]:
-    """Start a fresh server on loopback; it is ended with the block."""
-    folder.mkdir(parents=True)
+async def tls_postgres(programs: Path) -> AsyncIterator[TlsPostgres]:
+    """Start a fresh server on loopback; it is ended and removed with the block.
+
+    Its folder is not one of pytest's: as root the server runs as somebody else, who must be able to walk to it, and
+    each start of another pytest closes the folder above all of its own again.
+    """
+    with tempfile.TemporaryDirectory(prefix="nestwork-tls-") as scratch:
+        async with _served(Path(scratch), programs) as server:
+            yield server
+
+
+@asynccontextmanager
+async def _served(folder: Path, programs: Path) -> AsyncIterator[TlsPostgres]:
     issued = issue(folder, "nestwork-postgres")
-    server = TlsPostgres(free_port(), secrets.token_hex(16), issued)
+    server = TlsPostgres(free_port(), secrets.token_hex(16), issued, folder / "postgres.log")
     user = unprivileged_user()
     who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
     data, password_file = folder / "data", folder / "password"
@@ -106,19 +118,19 @@ async def tls_postgres(folder: Path, programs: Path) -> AsyncIterator[TlsPostgre
         "log_statement": "all",
     }  # fmt: skip
     switches = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    with (folder / "postgres.log").open("wb") as log:
+    with server.log.open("wb") as log:
         command = [str(programs / "postgres"), "-D", str(data), *switches]
         process = await asyncio.to_thread(subprocess.Popen, command, cwd="/", stdout=log, stderr=log, **who)
     try:
-        await eventually(lambda: _accepts(server, process, folder / "postgres.log"), seconds=30)
+        await eventually(lambda: _accepts(server, process), seconds=30)
         yield server
     finally:
         process.terminate()
         await asyncio.to_thread(process.wait, 30)
 
 
-async def _accepts(server: TlsPostgres, process: subprocess.Popen[bytes], log: Path) -> bool:
-    assert process.poll() is None, log.read_text()
+async def _accepts(server: TlsPostgres, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None, server.log.read_text()
     try:
         connection = await asyncpg.connect(server.url(), ssl="require")
     except (OSError, asyncpg.PostgresError):

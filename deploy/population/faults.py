@@ -167,7 +167,7 @@ def wrong_key(line: Line) -> Submission:
 def resent(line: Line) -> Submission:
     """The same line twice: the second time it gets the first decision, and moves no money."""
     submission = good(line, "sent twice")
-    expected = replace(submission.expected, second=("duplicate", frozenset()))
+    expected = replace(submission.expected, second=("duplicate", submission.expected.codes))
     return replace(submission, again=line.outgoing, expected=expected)
 
 

@@ -22,7 +22,7 @@ from shared.runtime.publicevents import explode_model
 from shared.runtime.records import PublicRecord
 from shared.runtime.worker import worker_app
 
-LINE = Kind(payroll.Contribution.ce_type, explode_line, handlers.accept_lines, LineItem)
+LINE = Kind(payroll.Contribution.ce_type, explode_line, holding.accept_lines, LineItem)
 REVERSAL = Kind(
     payroll.Reversal.ce_type, reversing.explode_reversal, reversing.accept_reversals, reversing.ReversalRequest
 )

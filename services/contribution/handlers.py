@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -25,6 +26,8 @@ from shared.values.hashing import murmur2_many
 
 RULE_SET = "2026.1"
 _json = msgspec.json.Encoder().encode
+_CAUSE = store.JOURNAL_COLUMNS.index("cause")
+_POSTED = slice(store.JOURNAL_COLUMNS.index("accounts"), store.JOURNAL_COLUMNS.index("detail") + 1)
 UNKNOWN_NAME = ("UNKNOWN_PLAN", "UNKNOWN_PARTICIPANT")
 REPEATED, WITHDRAW = "DUPLICATE_PAYROLL_LINE", "withdraw"
 
@@ -34,6 +37,8 @@ class LaneCache:
 
     def __init__(self) -> None:
         self.waiting: set[tuple[str, str, int]] = set()
+        self.reversing: set[str] = set()
+        """Participants with a held reversal, perhaps of a line that is still to come."""
         self.tried_changes = -1
 
 
@@ -67,6 +72,14 @@ class Batch:
         self.journal: list[tuple[Any, ...]] = []
         self.identities: list[tuple[Any, ...]] = []
         self.held: list[tuple[Any, ...]] = []
+        self.decided: dict[bytes, store.Decided] = {}
+        """What was decided of requests that came again."""
+
+    def first_decision(self, identity: bytes) -> store.Decided | None:
+        """What was decided of a request before, perhaps in this very batch; nothing of one that is held."""
+        cause = UUID(identity)
+        own = (row for row in reversed(self.journal) if row[_CAUSE] == cause)
+        return self.decided.get(identity) or next((store.Decided(*row[_POSTED]) for row in own), None)
 
     def year_to_date(self, key: store.YearKey) -> YearToDate:
         """The accumulators before the next line; a year begins with the opening that the census gave."""
@@ -96,6 +109,8 @@ async def on_claim(connection: Any, lanes: list[int]) -> dict[int, LaneCache]:
     caches = {lane: LaneCache() for lane in lanes}
     for row in await connection.fetch(store.SELECT_HELD_KEYS, lanes):
         caches[row["lane"]].waiting.add((row["participant_id"], row["plan_id"], row["year"]))
+        if row["kind"] == "reversal":
+            caches[row["lane"]].reversing.add(row["participant_id"])
     return caches
 
 
@@ -104,9 +119,10 @@ async def accept_lines(work: Work, items: list[LineItem]) -> None:
     buckets = [hashed % 4096 for hashed in murmur2_many([item.key.encode() for item in items])]
     known = await store.find_identities(work.connection, buckets, [item.identity for item in items])
     batch = await load_batch(work, items, items[0].trade_date)
+    batch.decided = await find_decided(work, items, known)
     for item, bucket in zip(items, buckets, strict=True):
         if work.guards.identity.known(known, item.identity):
-            answer_known(work, item, known[item.identity])
+            answer_known(work, batch, item, known[item.identity])
             continue
         outcome = decide_item(work, batch, item, item.trade_date)
         if isinstance(outcome, str):
@@ -122,10 +138,22 @@ def remember(row: tuple[Any, ...]) -> store.Known:
     return store.Known(row[2].bytes, row[5].decode(), row[6], row[7], row[3], row[4])
 
 
-def answer_known(work: Work, item: LineItem | PublicRecord, known: store.Known) -> None:
+async def find_decided(
+    work: Work, items: Iterable[LineItem | PublicRecord], known: Mapping[bytes, store.Known]
+) -> dict[bytes, store.Decided]:
+    """The first decisions of those items that came before with the same body."""
+    if not known:
+        return {}
+    again = ((item, known.get(item.identity)) for item in items)
+    same = ((item.lane, one) for item, one in again if one is not None and one.body_hash == item.body_hash)
+    return await store.find_decisions(work.connection, same)
+
+
+def answer_known(work: Work, batch: Batch | None, item: LineItem | PublicRecord, known: store.Known) -> None:
+    """Count a request that came before, and answer it with what was decided then."""
     same = known.body_hash == item.body_hash
     work.count(item.lane, item.topic, item.trade_date, "duplicates" if same else "mismatches")
-    receipts.say_known(work, item, known)
+    receipts.say_known(work, item, known, batch.first_decision(item.identity) if same and batch is not None else None)
 
 
 def decide_item(work: Work, batch: Batch, item: LineItem, day: date) -> LineDecision | str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 from asyncpg.pgproto.pgproto import UUID
 
-from services.contribution import receipts, store
+from services.contribution import handlers, receipts, store
 from services.contribution.handlers import (
     UNKNOWN_NAME,
     Batch,
@@ -49,6 +49,16 @@ class Held(NamedTuple):
     item: LineItem
 
 
+async def accept_lines(work: Work, items: list[LineItem]) -> None:
+    """Decide payroll lines, and the reversals that overtook them on the way from another partition."""
+    await handlers.accept_lines(work, items)
+    for number, lane in work.lanes.items():
+        if lane.cache.reversing:
+            people = lane.cache.reversing & {item.key for item in items if item.lane == number}
+            if people:
+                await free_held(work, number, people=people)
+
+
 async def free_held(work: Work, lane: int, closing: date | None = None, people: Collection[str] | None = None) -> int:
     """Decide the held lines that can be decided now, in the order they came; returns how many were decided.
 
@@ -62,6 +72,7 @@ async def free_held(work: Work, lane: int, closing: date | None = None, people: 
     cache.waiting = {key for key in known if people is not None and key[0] not in people}
     if len(cache.waiting) == len(known):
         return 0
+    cache.reversing = {person for person in cache.reversing if people is not None and person not in people}
     behind: dict[store.YearKey, date] = {}
     freed, last = 0, -1
     while rows := await work.connection.fetch(store.SELECT_HELD, lane, last, HELD_PER_PAGE, asked):
@@ -69,7 +80,9 @@ async def free_held(work: Work, lane: int, closing: date | None = None, people: 
         done = await _free_page(work, _by_day(work, rows, behind), closing)
         await work.connection.execute(store.DELETE_HELD, lane, done)
         freed += len(done)
-    return freed
+    # What overtook its line is held before it, so it is tried again once more is decided.
+    overtaken = cache.reversing if people is None else cache.reversing & set(people)
+    return freed + await free_held(work, lane, closing, overtaken) if freed and overtaken else freed
 
 
 async def _free_page(work: Work, by_day: dict[date, list[Held | HeldReversal]], closing: date | None) -> list[int]:
@@ -80,7 +93,8 @@ async def _free_page(work: Work, by_day: dict[date, list[Held | HeldReversal]], 
         for _, run in groupby(by_day[day], key=type):
             held = list(run)
             done += await _free_date(work, day, [one for one in held if isinstance(one, Held)], is_closing)
-            done += await free_reversals(work, day, [one for one in held if isinstance(one, HeldReversal)])
+            reversals = [one for one in held if isinstance(one, HeldReversal)]
+            done += await free_reversals(work, day, reversals, is_closing=is_closing)
     return done
 
 
@@ -99,7 +113,7 @@ def _by_day(work: Work, rows: list[Any], behind: dict[store.YearKey, date]) -> d
         else:
             behind[key] = day = max(row["trade_date"], day)
             reversal = msgspec.msgpack.decode(row["item"], type=ReversalRequest)
-            one = HeldReversal(row["entry"], row["trade_date"], reversal)
+            one = HeldReversal(row["entry"], row["trade_date"], row["year"], reversal)
         by_day.setdefault(day, []).append(one)
     return by_day
 
@@ -195,7 +209,7 @@ async def resolve_repeats(work: Work, items: list[PublicRecord]) -> None:
         resolved = identity_of(item.key, item.body.get("line_source") or item.ce_source, item.body["resolves"])
         known = await store.find_identities(work.connection, [bucket, bucket], [item.identity, resolved])
         if work.guards.identity.known(known, item.identity):
-            answer_known(work, item, known[item.identity])
+            answer_known(work, None, item, known[item.identity])
             continue
         held = known.get(resolved)
         found = held is not None and held.status == "h" and await work.connection.fetchval(

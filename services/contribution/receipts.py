@@ -9,7 +9,7 @@ import orjson
 from services.contribution.items import LineItem
 from services.contribution.rules.line import LineDecision
 from services.contribution.rules.reversals import ReversalDecision
-from services.contribution.store import Known
+from services.contribution.store import Decided, Known
 from shared.events.codes import CODES
 from shared.events.topics import PAYROLL_RECEIPTS
 from shared.runtime.records import Malformed, PublicRecord
@@ -76,7 +76,7 @@ def say_final(work: Work, item: LineItem, decision: LineDecision) -> None:
     # A withdrawn repeat is cut by a code that warns otherwise: what cuts cents is an error.
     codes = [code(cut.code, cut.source or None, cut.cents, severity="error") for cut in decision.cuts]
     codes += [code(note.code, note.source, note.cents, severity="info") for note in decision.notes]
-    codes += [code("MISSPELT_FIELD", message=f"{name} is not a field of this event") for name in item.line.misspelt]
+    codes += _misspelt(item)
     _say(
         work,
         item,
@@ -100,8 +100,8 @@ def say_instruction(work: Work, item: PublicRecord, refused: str | None) -> None
     _say(work, item, "accepted" if refused is None else "rejected", item.identity.hex(), codes=codes)
 
 
-def say_known(work: Work, item: LineItem | PublicRecord, known: Known) -> None:
-    """A resend gets the first decision again; the same id with another body is refused."""
+def say_known(work: Work, item: LineItem | PublicRecord, known: Known, decided: Decided | None) -> None:
+    """A resend gets the first decision again, ``decided``; the same id with another body is refused."""
     receipt_id = item.identity.hex()
     place = f"{receipt_id}:{item.topic}:{item.lane}:{item.offset}"
     if known.body_hash != item.body_hash:
@@ -110,11 +110,28 @@ def say_known(work: Work, item: LineItem | PublicRecord, known: Known) -> None:
             original=receipt_id,
         )  # fmt: skip
         return
-    codes = [code("WAITING_FOR_EARLIER_LINE", message="the first of these is held")] if known.status == "h" else []
+    codes, credited = ([], []) if decided is None else _decided_before(decided)
+    if known.status == "h":
+        codes = [code("WAITING_FOR_EARLIER_LINE", message="the first of these is held")]
+    codes += _misspelt(item)
     _say(
-        work, item, "duplicate", place, accepted=known.accepted, rejected=known.rejected, codes=codes,
-        original=receipt_id,
+        work, item, "duplicate", place, accepted=known.accepted, rejected=known.rejected, credited=credited,
+        codes=codes, original=receipt_id,
     )  # fmt: skip
+
+
+def _decided_before(decided: Decided) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The codes and the credits of the first decision; the last account is what payroll owes."""
+    said = orjson.loads(decided.detail or "{}")
+    codes = [code(name, source or None, cents, severity="error") for source, cents, name in said.get("cuts", ())]
+    codes += [code(name, source, cents, severity="info") for source, cents, name in said.get("notes", ())]
+    posted = zip(decided.accounts[:-1], decided.amounts[:-1], strict=True)
+    return codes, [{"source": source, "cents": cents} for source, cents in posted]
+
+
+def _misspelt(item: LineItem | PublicRecord) -> list[dict[str, Any]]:
+    names = item.line.misspelt if isinstance(item, LineItem) else ()
+    return [code("MISSPELT_FIELD", message=f"{name} is not a field of this event") for name in names]
 
 
 def say_reversed(work: Work, item: PublicRecord, decision: ReversalDecision) -> None:

@@ -11,7 +11,7 @@ import orjson
 from asyncpg.pgproto.pgproto import UUID
 
 from services.contribution import receipts, store, store_reversals
-from services.contribution.handlers import RULE_SET, Batch, answer_known, limits_for, remember
+from services.contribution.handlers import RULE_SET, Batch, answer_known, find_decided, limits_for, remember
 from services.contribution.rules.records import NOTHING_YET, LineRecord, RecordedPart
 from services.contribution.rules.repeats import without_request
 from services.contribution.rules.reversals import (
@@ -32,7 +32,9 @@ from shared.values.identity import identity_of
 from shared.values.invariants import InvariantBroken, invariant
 from shared.values.trading_days import GENESIS
 
-WAITING = "WAITING_FOR_EARLIER_LINE"
+WAITING, UNSEEN = "WAITING_FOR_EARLIER_LINE", "WAITING_FOR_ITS_LINE"
+NO_YEAR = 0
+"""The year of a reversal whose line did not come yet: no line waits behind it."""
 TAKEN_BACK = "nestwork.contributions.reversed.v1"
 REVERSALS_PER_SLICE = 4_000
 REVERSALS_PER_RECORD = 500
@@ -84,10 +86,11 @@ def _plain_record(row: Mapping[str, Any]) -> LineRecord:
 
 
 class HeldReversal(NamedTuple):
-    """A reversal that waits behind a held line."""
+    """A reversal that waits behind a held line, or for a line that did not come yet."""
 
     entry: int
     held_for: date
+    year: int
     item: ReversalRequest
 
 
@@ -110,7 +113,7 @@ async def _load(work: Work, items: list[ReversalRequest]) -> _Known:
     decided = [(item, known.identities[item.line_identity]) for item in items if item.line_identity in known.identities]
     first = None
     if any(line.trade_date == GENESIS for _, line in decided):
-        first = await work.connection.fetchval(store_reversals.FIRST_DATE)
+        first = await work.connection.fetchval(store.FIRST_DATE)
     places = [(line.trade_date, item.lane, line.entry) for item, line in decided if line.status != "h"]
     places += [(first, lane, entry) for day, lane, entry in places if day == GENESIS and first is not None]
     columns = [list(column) for column in zip(*dict.fromkeys(places), strict=True)] or [[], [], []]
@@ -136,13 +139,14 @@ async def accept_reversals(work: Work, items: list[ReversalRequest]) -> None:
     """Decide reversals of one date: identity, the line, what is left of it; record and answer each."""
     known = await _load(work, items)
     batch = await _batch(work, known, items[0].trade_date)
+    batch.decided = await find_decided(work, items, known.identities)
     rows: list[tuple[Any, ...]] = []
     later: list[tuple[Any, ...]] = []
     for item in items:
         if work.guards.identity.known(known.identities, item.identity):
-            answer_known(work, item, known.identities[item.identity])
+            answer_known(work, batch, item, known.identities[item.identity])
             continue
-        waits = _waits_behind(work, known, item)
+        waits = _waits_behind(work, known, item, is_closing=False)
         if waits is not None:
             await _hold(work, batch, item, waits)
         else:
@@ -168,8 +172,13 @@ def _freed_later(item: ReversalRequest, entry: int, received_for: date, day: dat
     return [row] if day > received_for else []
 
 
-def _waits_behind(work: Work, known: _Known, item: ReversalRequest) -> store.YearKey | None:
-    """A held line makes what the participant sends for that plan and year wait, its own reversal first."""
+def _waits_behind(work: Work, known: _Known, item: ReversalRequest, *, is_closing: bool) -> store.YearKey | None:
+    """A held line makes what the participant sends for that plan and year wait, its own reversal first.
+
+    A line that did not come yet may be on its way from another partition; until the date ends, its reversal waits.
+    """
+    if item.line_identity not in known.identities:
+        return None if is_closing else (item.key, item.body["plan_id"], NO_YEAR)
     if item.line_identity in known.held:
         return known.held[item.line_identity]
     line = known.lines.get(item.line_identity)
@@ -180,17 +189,25 @@ def _waits_behind(work: Work, known: _Known, item: ReversalRequest) -> store.Yea
 async def _hold(work: Work, batch: Batch, item: ReversalRequest, waits: store.YearKey) -> None:
     number = work.next_entry(item.lane)
     participant, plan, year = waits
+    code = WAITING if year else UNSEEN
     row = (
-        item.lane, number, item.trade_date, plan, participant, item.body["payroll_id"], year, WAITING, 0,
+        item.lane, number, item.trade_date, plan, participant, item.body["payroll_id"], year, code, 0,
         work.at(item.lane, item.recorded_at), msgspec.msgpack.encode(item), "reversal",
     )  # fmt: skip
     await store.copy(work.connection, "held_lines", store_reversals.HELD_COLUMNS, [row])
     batch.identities.append(
         (bucket_of(item.key), UUID(item.identity), UUID(item.body_hash), item.trade_date, number, b"h", 0, 0)
     )
-    work.lanes[item.lane].cache.waiting.add(waits)
+    _wait(work, item)
     work.count(item.lane, item.topic, item.trade_date, "held")
-    receipts.say_held(work, item, WAITING)
+    receipts.say_held(work, item, code)
+
+
+def _wait(work: Work, item: ReversalRequest) -> None:
+    """Remember that somebody waits. Lines wait for the held line, never for its reversal, which may stand before it."""
+    cache = work.lanes[item.lane].cache
+    cache.waiting.add((item.key, item.body["plan_id"], NO_YEAR))
+    cache.reversing.add(item.key)
 
 
 def _decide(work: Work, batch: Batch, item: ReversalRequest, line: _Line | None) -> ReversalDecision:
@@ -260,8 +277,11 @@ def _move(batch: Batch, item: ReversalRequest, line: _Line, decision: ReversalDe
         batch.marks[line.year_key] = without_request(batch.marks.get(line.year_key, b""), line.row["cause"].bytes)
 
 
-async def free_reversals(work: Work, day: date, held: list[HeldReversal]) -> list[int]:
-    """Decide held reversals whose line is decided by now; returns the entries that are done."""
+async def free_reversals(work: Work, day: date, held: list[HeldReversal], *, is_closing: bool) -> list[int]:
+    """Decide held reversals whose line is decided by now, or did not come by the end of the date.
+
+    Returns the entries that are done.
+    """
     if not held:
         return []
     known = await _load(work, [one.item for one in held])
@@ -269,15 +289,20 @@ async def free_reversals(work: Work, day: date, held: list[HeldReversal]) -> lis
     rows: list[tuple[Any, ...]] = []
     done: list[int] = []
     later: list[tuple[Any, ...]] = []
-    for entry, held_for, item in held:
-        waits = _waits_behind(work, known, item)
+    for entry, held_for, year, item in held:
+        waits = _waits_behind(work, known, item, is_closing=is_closing)
         if waits is not None:
-            work.lanes[item.lane].cache.waiting.add(waits)
+            _wait(work, item)
+            if year == NO_YEAR != waits[2]:
+                await work.connection.execute(store_reversals.MOVE_BEHIND, item.lane, entry, WAITING, waits[2])
+                receipts.say_held(work, item, WAITING, again=True)
             continue
-        item.trade_date = day
-        work.count(item.lane, item.topic, day, "held", -1)
-        work.count(item.lane, item.topic, day, "decided")
-        booked = _record_reversal(work, batch, rows, item, known.lines.get(item.line_identity))
+        line = known.lines.get(item.line_identity)
+        # One that overtook its line stands before it here, and the line may have been freed for a later date.
+        item.trade_date = decided_for = day if line is None else max(day, line.row["trade_date"])
+        work.count(item.lane, item.topic, decided_for, "held", -1)
+        work.count(item.lane, item.topic, decided_for, "decided")
+        booked = _record_reversal(work, batch, rows, item, line)
         later += _freed_later(item, entry, held_for, booked)
         done.append(entry)
     await _save(work, batch, rows, later)

@@ -17,6 +17,7 @@ from shared.runtime.clients import Connection
 from shared.runtime.copying import copy_rows
 from shared.runtime.facts import FactRecord
 from shared.values.hashing import bucket_of
+from shared.values.trading_days import GENESIS
 
 FIND_IDENTITIES = """
 SELECT found.identity, found.body_hash, found.status, found.accepted, found.rejected, found.trade_date, found.entry
@@ -28,6 +29,14 @@ IDENTITY_COLUMNS = ["bucket", "identity", "body_hash", "trade_date", "entry", "s
 DECIDE_HELD_IDENTITY = """
 UPDATE identities SET status = $3, accepted = $4, rejected = $5, trade_date = $6, entry = $7
 WHERE bucket = $1 AND identity = $2"""
+# Facts of the time before the first date are named by it once it closes; the identity keeps its first label.
+FIND_DECISIONS = """
+SELECT j.cause, j.accounts, j.amounts, j.detail
+FROM unnest($1::date[], $2::int[], $3::bigint[]) AS asked(trade_date, lane, entry)
+CROSS JOIN LATERAL (SELECT one.cause, one.accounts, one.amounts, one.detail::text AS detail FROM journal AS one
+                    WHERE one.trade_date = asked.trade_date AND one.lane = asked.lane AND one.entry = asked.entry
+                      AND one.kind IN ('line', 'reversal') OFFSET 0) AS j"""
+FIRST_DATE = "SELECT min(trade_date) FROM lane_days WHERE cycle = 'day'"
 FIND_PARTICIPANTS = """
 SELECT asked.participant_id, asked.plan_id, p.person
 FROM unnest($1::text[], $2::text[]) AS asked(participant_id, plan_id)
@@ -76,7 +85,7 @@ SELECT entry, trade_date, code, item, kind, participant_id, plan_id, year, resol
 FROM held_lines WHERE lane = $1 AND entry > $2 AND ($4::text[] IS NULL OR participant_id = ANY($4))
 ORDER BY entry LIMIT $3"""
 SELECT_HELD_KEYS = """
-SELECT DISTINCT lane, participant_id, plan_id, year FROM held_lines WHERE lane = ANY($1::int[])"""
+SELECT DISTINCT lane, participant_id, plan_id, year, kind FROM held_lines WHERE lane = ANY($1::int[])"""
 MOVE_HELD = """
 UPDATE held_lines SET code = moved.code FROM unnest($2::bigint[], $3::text[]) AS moved(entry, code)
 WHERE lane = $1 AND held_lines.entry = moved.entry"""
@@ -228,6 +237,30 @@ async def find_identities(connection: Connection, buckets: list[int], identities
     """Those of ``identities`` that were decided or held before."""
     rows = await connection.fetch(FIND_IDENTITIES, buckets, [UUID(identity) for identity in identities])
     return {row[0].bytes: Known(row[1].bytes, row[2].decode(), row[3], row[4], row[5], row[6]) for row in rows}
+
+
+class Decided(NamedTuple):
+    """What the journal says of a request: credits by source (negative for a reversal), and why the rest was cut."""
+
+    accounts: list[str]
+    amounts: list[int]
+    detail: str | None
+
+
+def _is_decided(known: Known) -> bool:
+    return known.status in ("a", "p", "r")
+
+
+async def find_decisions(connection: Connection, asked: Iterable[tuple[int, Known]]) -> dict[bytes, Decided]:
+    """The decisions behind known identities, each with its lane: those that were made and are written."""
+    places = [(known.trade_date, lane, known.entry) for lane, known in asked if _is_decided(known)]
+    if not places:
+        return {}
+    if any(day == GENESIS for day, _, _ in places):
+        first = await connection.fetchval(FIRST_DATE)
+        places += [(first, lane, entry) for day, lane, entry in places if day == GENESIS and first is not None]
+    rows = await connection.fetch(FIND_DECISIONS, *map(list, zip(*places, strict=True)))
+    return {row[0].bytes: Decided(row[1], row[2], row[3]) for row in rows}
 
 
 async def find_participants(

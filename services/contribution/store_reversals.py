@@ -10,7 +10,6 @@ HELD_COLUMNS = [
     "lane", "entry", "trade_date", "plan_id", "participant_id", "payroll_id", "year", "code", "requested",
     "recorded_at", "item", "kind",
 ]  # fmt: skip
-FIRST_DATE = "SELECT min(trade_date) FROM lane_days WHERE cycle = 'day'"
 FIND_LINES = """
 SELECT j.cause, j.trade_date, j.entry, j.plan_id, j.payroll_id, j.participant_id, j.pay_date, j.compensation,
        j.accounts, j.amounts, j.detail::text AS detail
@@ -19,7 +18,9 @@ CROSS JOIN LATERAL (SELECT * FROM journal AS one WHERE one.trade_date = asked.tr
                       AND one.entry = asked.entry AND one.kind = 'line' OFFSET 0) AS j"""
 LEFT_OF = """
 SELECT DISTINCT ON (line) line, left_of_line FROM reversals WHERE line = ANY($1::uuid[]) ORDER BY line, entry DESC"""
-HELD_YEARS = "SELECT entry, plan_id, year FROM held_lines WHERE lane = $1 AND entry = ANY($2::bigint[])"
+HELD_YEARS = """
+SELECT entry, plan_id, year FROM held_lines WHERE lane = $1 AND entry = ANY($2::bigint[]) AND kind = 'line'"""
+MOVE_BEHIND = "UPDATE held_lines SET code = $3, year = $4 WHERE lane = $1 AND entry = $2"
 
 # At the close of a date every release up to the date before is final: only then is it known what a reversal meets.
 NAME_GENESIS_LINES = """

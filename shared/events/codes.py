@@ -78,6 +78,8 @@ _LINES = (
          "Give each line its own ce_id; the first body stands."),
     Code("WAITING_FOR_EARLIER_LINE", "info", "An earlier line of the participant is held; this one follows it.",
          "Resolve what the earlier line waits for."),
+    Code("WAITING_FOR_ITS_LINE", "info", "The line to be reversed has not come yet; it may be on its way.",
+         "Nothing, if the line was sent; a reversal whose line does not come by the end of the date is rejected."),
     Code("REVERSES_UNKNOWN", "error", "The line to be reversed was never accepted.",
          "Name the ce_id of an accepted line of the same participant."),
     Code("REVERSES_TOO_MUCH", "error", "The reversal asks for more than is left of the line.",

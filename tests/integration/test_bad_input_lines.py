@@ -293,7 +293,25 @@ async def test_a_resend_is_a_duplicate_and_another_body_under_the_same_id_a_mism
     answers = [await payday.wire.receipt(first.ce_id, number=number) for number in (1, 2, 3, 4)]
     assert [answer["status"] for answer in answers] == ["accepted", "duplicate", "duplicate", "rejected"]
     assert codes(answers[3]) == ["IDEMPOTENCY_MISMATCH"]
+    assert [answer["credited"] for answer in answers] == [[{"source": "pre_tax", "cents": 10_000}]] * 3 + [[]]
     assert {answer["original_receipt_id"] for answer in answers[1:]} == {answers[1]["original_receipt_id"]}
+
+
+async def test_a_resend_gets_all_of_the_first_decision_also_of_a_cut_line_and_of_a_reversal(payday: Payday) -> None:
+    cut = events.line(payday.person(), {"pre_tax": 10_000, "cryptic": 5})
+    back = events.reversal(cut, {"pre_tax": 4_000, "roth": 1})
+    async with payday.between_good_ones():
+        await payday.wire.send(cut, back)
+        firsts = [await payday.wire.receipt(one.ce_id) for one in (cut, back)]
+        await payday.wire.send(back, cut)
+    again = [await payday.wire.receipt(one.ce_id, number=2) for one in (cut, back)]
+    said = ("accepted_cents", "rejected_cents", "credited", "codes")
+    assert [answer["status"] for answer in again] == ["duplicate", "duplicate"]
+    assert [{name: one[name] for name in said} for one in again] == [
+        {name: one[name] for name in said} for one in firsts
+    ]
+    assert [codes(one) for one in again] == [["UNKNOWN_SOURCE"], ["REVERSES_TOO_MUCH"]]
+    assert again[1]["credited"] == [{"source": "pre_tax", "cents": -4_000}]
 
 
 async def test_odd_headers_do_no_harm(payday: Payday) -> None:
@@ -377,6 +395,28 @@ async def test_a_line_in_the_wrong_partition_is_answered_once_and_its_resends_ar
         await payday.wire.send(*(line.but(partition=partition) for partition in range(PARTITIONS)))
     answers = [await payday.wire.receipt(line.ce_id, number=number) for number in (1, 2, 3, 4)]
     assert sorted(answer["status"] for answer in answers) == ["accepted", "duplicate", "duplicate", "duplicate"]
+
+
+async def test_a_reversal_that_overtakes_its_line_waits_for_it_until_the_date_ends(payday: Payday) -> None:
+    line, never = events.line(payday.person(1)), events.line(payday.person(1))
+    unknown = events.line(payday.person(1), plan="NOBODYS")
+    reversals = [events.reversal(one) for one in (line, never, unknown)]
+    async with payday.between_good_ones(1):
+        await payday.wire.send(*reversals)
+        first = [await payday.wire.receipt(one.ce_id) for one in reversals]
+        assert [(one["status"], codes(one)) for one in first] == [("held", ["WAITING_FOR_ITS_LINE"])] * 3
+        # The lines come by the wrong partition, and so by the longer way; one of them is held itself.
+        await payday.wire.send(line.but(partition=2), unknown.but(partition=2))
+        taken = await payday.wire.receipt(reversals[0].ce_id, number=2)
+        assert (taken["status"], taken["credited"]) == ("accepted", [{"source": "pre_tax", "cents": -10_000}])
+        behind = await payday.wire.receipt(reversals[2].ce_id, number=2)
+        assert (behind["status"], codes(behind)) == ("held", ["WAITING_FOR_EARLIER_LINE"])
+    await payday.close_day()
+    last = [
+        await payday.wire.receipt(reversals[1].ce_id, number=2),
+        await payday.wire.receipt(reversals[2].ce_id, number=3),
+    ]
+    assert [(one["status"], codes(one)) for one in last] == [("rejected", ["REVERSES_UNKNOWN"])] * 2
 
 
 @pytest.mark.parametrize("case", ["not JSON", "10^30 cents", "10,000 sources", "a NUL in an id", "a tombstone"])

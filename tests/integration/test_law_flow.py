@@ -141,11 +141,19 @@ async def test_lines_of_a_year_without_limits_are_released_by_the_fact_in_their_
     await law.wire.send(*held)
     assert codes(await law.wire.receipt(held[0].ce_id)) == ["LIMITS_NOT_LOADED"]
     assert codes(await law.wire.receipt(held[1].ce_id)) == ["WAITING_FOR_EARLIER_LINE"]
+    overtaken = events.line(law.person(), {"pre_tax": 9_000}, payroll="next-year", pay_date="2027-01-04")
+    overtaking = events.reversal(overtaken, {"pre_tax": 2_000})
+    await law.wire.send(overtaking)
+    assert codes(await law.wire.receipt(overtaking.ce_id)) == ["WAITING_FOR_ITS_LINE"]
+    await law.wire.send(overtaken.but(partition=3))
+    assert codes(await law.wire.receipt(overtaking.ce_id, number=2)) == ["WAITING_FOR_EARLIER_LINE"]
     await prove_all(law)
     await law.wire.send(
-        events.event(topics.LIMITS, "2027", LimitsFact.ce_type, LIMITS_2027), events.funding("next-year", 30_000)
+        events.event(topics.LIMITS, "2027", LimitsFact.ce_type, LIMITS_2027), events.funding("next-year", 37_000)
     )
     await prove_all(law)
+    assert money(await law.wire.receipt(overtaken.ce_id, number=2)) == ("accepted", 9_000, 0)
+    assert money(await law.wire.receipt(overtaking.ce_id, number=3)) == ("accepted", 2_000, 0)
     assert money(await law.wire.receipt(held[0].ce_id, number=2)) == ("accepted", 20_000, 0)
     second = await law.wire.receipt(held[1].ce_id, number=2)
     assert (money(second), codes(second)) == (("partially_accepted", 10_000, 5_000), ["LIMIT_402G"])

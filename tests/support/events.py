@@ -15,7 +15,7 @@ from shared.events.custodian import Confirmation
 from shared.events.envelope import event_headers
 from shared.events.fund import FundFact
 from shared.events.market import PriceFact
-from shared.events.payroll import Contribution, PayrollClosed, PayrollFunded, PayrollOpened, PayrollReturned
+from shared.events.payroll import Contribution, PayrollClosed, PayrollFunded, PayrollOpened, PayrollReturned, Reversal
 from shared.events.plan import PlanFact
 from shared.events.requests import ElectionChanged
 from shared.values.hashing import murmur2
@@ -89,6 +89,16 @@ def line(
         "amounts": [{"source": source, "cents": cents} for source, cents in (amounts or {"pre_tax": 10_000}).items()],
     } | more
     return event(topics.PAYROLL_CONTRIBUTIONS, participant, Contribution.ce_type, body, ce_id)
+
+
+def reversal(line: Outgoing, amounts: Mapping[str, int] | None = None) -> Outgoing:
+    """What takes a line back, wholly or in part."""
+    said = orjson.loads(line.value or b"")
+    body = {name: said[name] for name in ("plan_id", "participant_id", "payroll_id")}
+    body |= {"reverses": line.ce_id, "reason": "sent by mistake"}
+    if amounts is not None:
+        body["amounts"] = [{"source": source, "cents": cents} for source, cents in amounts.items()]
+    return event(topics.PAYROLL_CONTRIBUTIONS, said["participant_id"], Reversal.ce_type, body)
 
 
 def census(participant: str, plan: str = PLAN, **more: Any) -> Outgoing:

@@ -290,6 +290,15 @@ CREATE TABLE public.identities_7 (
     CONSTRAINT identities_rejected_check CHECK ((rejected >= 0))
 );
 
+CREATE TABLE public.in_flight (
+    trade_date date NOT NULL,
+    plan_id text NOT NULL,
+    fund_id text NOT NULL,
+    units bigint NOT NULL
+);
+
+COMMENT ON TABLE public.in_flight IS 'Share units that the custodian says were traded, and that no fill of the date or before has: noted when a value date is decided.';
+
 CREATE TABLE public.input_counts (
     lane integer NOT NULL,
     topic text NOT NULL,
@@ -801,6 +810,9 @@ ALTER TABLE ONLY public.identities_6
 
 ALTER TABLE ONLY public.identities_7
     ADD CONSTRAINT identities_7_pkey PRIMARY KEY (bucket, identity);
+
+ALTER TABLE ONLY public.in_flight
+    ADD CONSTRAINT in_flight_pkey PRIMARY KEY (trade_date, plan_id, fund_id);
 
 ALTER TABLE ONLY public.input_counts
     ADD CONSTRAINT input_counts_pkey PRIMARY KEY (trade_date, topic, lane, outcome);

@@ -62,6 +62,7 @@ SERVICE = Service(
             "day",
             inputs=(TRADES_INSTRUCTED.name, CUSTODIAN_CONFIRMATIONS.name),
             facts=(FUNDS.name,),
+            decides_after="value",
             read=reversing.read_date,
             decide=building.build_orders,
             close=building.close_cut,

@@ -178,10 +178,14 @@ def _entry(work: Work, task: Task, fill: Fill, kind: str) -> tuple[Any, ...]:
 
 
 async def decide_value(work: Work, day: date) -> bool:
-    """The value cut of ``day``: judge all that stands below it; what can't be judged stays in flight."""
+    """The value cut of ``day``: judge all that stands below it; what can't be judged stays in flight.
+
+    What is in flight is noted here: the next date may be judged before the builder's lane closes this one.
+    """
     limit = day if await work.connection.fetchval(store.LAST_VALUED) else GENESIS
     while await _judge(work, limit, day):
         pass
+    await work.connection.execute(store.NOTE_IN_FLIGHT, day)
     return True
 
 
@@ -198,6 +202,5 @@ async def close_value(work: Work, lane: int, day: date) -> dict[str, Any]:
         totals["confirmed_cents"] = confirmed["cents"] - undone["cents"]
         sold: int = await work.connection.fetchval(store_reversals.SOLD_ON, day)
         totals["sold_cents"] = sold - undone["sold_cents"]
-        rows = await work.connection.fetch(store.IN_FLIGHT, day)
-        totals["in_flight"] = [[row["plan_id"], row["fund_id"], row["units"]] for row in rows]
+        totals["in_flight"] = [list(row) for row in await work.connection.fetch(store.IN_FLIGHT, day)]
     return totals

@@ -119,16 +119,18 @@ JOIN confirmations AS old ON old.order_id = c.order_id AND old.verdict LIKE 'acc
 WHERE c.verdict = 'accepted:' || $1::date::text AND c.status = 'corrected' AND old.version < c.version
   AND old.version = (SELECT max(version) FROM confirmations AS x
                      WHERE x.order_id = c.order_id AND x.version < c.version AND x.verdict LIKE 'accepted:%')"""
-IN_FLIGHT = """
-SELECT o.plan_id, o.fund_id, sum((last.units - CASE o.status WHEN 'confirmed' THEN o.units ELSE 0 END)
-                                 * CASE o.side WHEN 'buy' THEN 1 ELSE -1 END)::bigint AS units
+NOTE_IN_FLIGHT = """
+INSERT INTO in_flight (trade_date, plan_id, fund_id, units)
+SELECT $1, o.plan_id, o.fund_id, sum((last.units - CASE o.status WHEN 'confirmed' THEN o.units ELSE 0 END)
+                                     * CASE o.side WHEN 'buy' THEN 1 ELSE -1 END)::bigint
 FROM orders AS o
 JOIN LATERAL (SELECT units FROM confirmations AS c
               WHERE c.order_id = o.order_id AND c.status IN ('confirmed', 'corrected') AND c.value_date <= $1
               ORDER BY version DESC LIMIT 1) AS last ON true
 WHERE o.order_id IN (SELECT order_id FROM orders WHERE status IN ('open', 'pending', 'broken')
-                     UNION SELECT order_id FROM confirmations WHERE verdict LIKE 'broken:%')
+                     UNION ALL SELECT order_id FROM confirmations WHERE verdict LIKE 'broken:%')
 GROUP BY o.plan_id, o.fund_id"""
+IN_FLIGHT = "SELECT plan_id, fund_id, units FROM in_flight WHERE trade_date = $1 ORDER BY plan_id, fund_id"
 KNOWN_PRICES = """
 SELECT fund_id, price_date, version, status, price
 FROM unnest($1::text[], $2::date[], $3::int[]) AS asked(fund_id, price_date, version)

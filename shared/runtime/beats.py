@@ -142,11 +142,14 @@ class Beats:
             due = next_trading_day(last) if last else first
             if due is None or await work.connection.fetchval(COUNT_READ, cycle.name, due) < self.partitions:
                 continue
+            if last is not None and cycle.decides_after is not None and self.decided[cycle.decides_after] != last:
+                continue
+            # A decision that waits for a fact is asked again when the fact is stored: that wakes every worker.
             if await cycle.decide(work, due):
                 await work.connection.execute(INSERT_DECIDED, cycle.name, due, work.now(BUILDER_LANE))
                 self.decided[cycle.name] = due
                 log.info("day_decided", cycle=cycle.name, trade_date=due.isoformat())
-            done = True
+                done = True
         return done
 
     async def _publish_fact_letters(self, work: Work) -> bool:

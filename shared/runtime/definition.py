@@ -114,6 +114,9 @@ class Cycle:
     """Those of ``inputs`` and ``facts`` whose value cut counts instead of the day cut."""
     after: str | None = None
     """A cycle that must have closed the date in the lane before this one reads it."""
+    decides_after: str | None = None
+    """A cycle that must have been decided for the date before, when this one decides a date: its cut stands below this
+    one's in every log, and what it decides must not depend on how fast the logs are read."""
     read: Read = nothing_to_read
     decide: Decide = nothing_to_decide
     close: Close = no_totals

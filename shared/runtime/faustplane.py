@@ -123,6 +123,8 @@ class ControlPlane:
                 async with self.lock:
                     connection = await self._connected()
                     rows = await connection.fetch(CLAIM_TOPICS, mine, generation)
+                    for row in rows:  # Under the lock: what is stored next is stored under the new claim.
+                        self.stores[row["topic"]].incarnation = row["incarnation"]
                     break
             except DATABASE_TROUBLE as trouble:
                 log.warning("fact_claim_waits", error=repr(trouble))
@@ -131,8 +133,6 @@ class ControlPlane:
         for topic, why in (await positions_beyond_logs(stored)).items():
             self._stop_reading(topic, why)
         self.next_offset = {topic: offset for topic, offset in stored.items() if topic not in self.lost}
-        for row in rows:
-            self.stores[row["topic"]].incarnation = row["incarnation"]
         self.stored.set()
         log.info("facts_claimed", topics=sorted(self.next_offset), generation=generation)
         return dict(self.next_offset)
@@ -157,6 +157,7 @@ class ControlPlane:
 
     async def _store(self, store: FactStore, records: list[Record]) -> None:
         while self.reads(store.name):
+            claimed = store.incarnation
             try:
                 await self._check_nothing_lost(store.name, records)
                 async with self.lock:
@@ -165,6 +166,8 @@ class ControlPlane:
                 self.stored.set()
                 return
             except Fenced as fenced:
+                if store.incarnation != claimed:
+                    continue  # Claimed anew by this very worker meanwhile: it is the one that reads.
                 log.warning("facts_fenced", reason=str(fenced))
                 self.next_offset.pop(store.name, None)
                 self.rejoin(store.name)

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
+from operator import lt
 from typing import Any
 
 import asyncpg
@@ -93,8 +95,7 @@ class Poll:
         before = lane.inputs[place.topic]
         chosen = Slice(place, source, lane, before, before.copy())
         open_date, partition = before.open_date, place.partition
-        if fetched:
-            self.guards.offsets.check_read(before.next_offset, fetched[0].offset)
+        self._check_order(before.next_offset, fetched)
         if source.internal:
             self._check_dense(place, before.next_offset, fetched)
         for raw in fetched:
@@ -119,6 +120,15 @@ class Poll:
             return None
         chosen.after.next_offset = fetched[chosen.taken - 1].offset + 1
         return chosen
+
+    def _check_order(self, expected: int, fetched: Sequence[Any]) -> None:
+        """A reader may go back between two fetches, so also in the middle of what is buffered."""
+        offsets = [record.offset for record in fetched]
+        if offsets:
+            self.guards.offsets.check_read(expected, offsets[0])
+        if not all(map(lt, offsets, offsets[1:])):
+            for earlier, offset in pairwise(offsets):
+                self.guards.offsets.check_read(earlier + 1, offset)
 
     def _check_dense(self, place: TopicPartition, expected: int, fetched: Sequence[Any]) -> None:
         if fetched:

@@ -138,6 +138,7 @@ class Engine:
             session_timeout_ms=SESSION_SECONDS * 1000,
             heartbeat_interval_ms=500,
         )
+        facts.rejoin = lambda _topic: member.group and member.group.begin()
         member.subscribe(
             topics[:1], listener=SimpleNamespace(on_partitions_revoked=on_revoked, on_partitions_assigned=on_assigned)
         )

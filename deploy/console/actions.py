@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.console import store_console as store
+from deploy.doors.metrics import CONSOLE_ACTIONS
 from deploy.operate.books import SERVICES
 from deploy.operate.heldlines import resolve
 from deploy.operate.letters import LetterId
@@ -118,6 +119,7 @@ class Actions:
             asked = await connection.fetchval(store.INSERT_ASKED, *row)
         if asked is None:
             raise NotAllowed("this was asked for already and waits for a second person")
+        CONSOLE_ACTIONS.labels("console", stake.kind, "asked").inc()
         return Asked(stake.service, asked, "asked", "waits for a second person")
 
     async def agree(self, service: str, action: int, by: str) -> Asked:
@@ -136,8 +138,10 @@ class Actions:
     async def decline(self, service: str, action: int, by: str) -> Asked:
         """Take an action back that waits; who asked may do so too. Raises ``NotAllowed``."""
         async with opened(self.config, _known(service)) as connection:
-            if await connection.fetchval(store.DECLINE_ASKED, action, by) is None:
-                raise NotAllowed("this does not wait for anybody any more")
+            kind = await connection.fetchval(store.DECLINE_ASKED, action, by)
+        if kind is None:
+            raise NotAllowed("this does not wait for anybody any more")
+        CONSOLE_ACTIONS.labels("console", kind, "declined").inc()
         return Asked(service, action, "declined", "declined")
 
     async def _row(self, service: str, action: int) -> Any:
@@ -161,6 +165,7 @@ class Actions:
         except (*TROUBLE, ValueError) as problem:
             done, outcome = False, str(problem) or type(problem).__name__
         state = "done" if done else "failed"
+        CONSOLE_ACTIONS.labels("console", stake.kind, state).inc()
         async with opened(self.config, stake.service) as connection:
             await connection.execute(store.FINISH, action, state, outcome[:OUTCOME_CHARACTERS_MAX])
         return Asked(stake.service, action, state, outcome)

@@ -60,6 +60,10 @@ class Pages:
     def __init__(self, config: Settings, actions: Actions, workers: Sequence[str] = ()) -> None:
         self._config, self._actions, self._workers = config, actions, workers
 
+    async def look(self) -> None:
+        """Read something small. Raises one of ``TROUBLE``."""
+        await reading.last_proof(self._config)
+
     async def overview(self, _: web.Request, __: Caller) -> View:
         """What needs somebody now."""
         workers, now = await asyncio.gather(ask_workers(self._workers), reading.overview(self._config))

@@ -267,12 +267,17 @@ async def actions(config: Settings, *, asked_only: bool = False) -> list[Row]:
     return sorted(found, key=lambda row: row["asked_at"], reverse=True)[:ACTIONS_SHOWN]
 
 
+async def last_proof(config: Settings) -> Row | None:
+    """The last date that was proven or not."""
+    last = await rows_of(config, "valuation", store.LAST_PROOF)
+    return last[0] if last else None
+
+
 async def overview(config: Settings) -> Row:
     """The figures of the first page."""
-    last = await rows_of(config, "valuation", store.LAST_PROOF)
     return {
         "days": (await days(config))[:5],
-        "last_proof": last[0] if last else None,
+        "last_proof": await last_proof(config),
         "suspense": await suspense(config),
         "breaks": await breaks(config),
         "letters": await letter_classes(config),

@@ -147,5 +147,5 @@ UPDATE operator_actions SET state = 'begun', decided_by = $2, decided_at = now()
 WHERE action = $1 AND state = 'asked' AND asked_by <> $2 RETURNING action"""
 DECLINE_ASKED = """
 UPDATE operator_actions SET state = 'declined', decided_by = $2, decided_at = now()
-WHERE action = $1 AND state = 'asked' RETURNING action"""
+WHERE action = $1 AND state = 'asked' RETURNING kind"""
 FINISH = "UPDATE operator_actions SET state = $2, outcome = $3 WHERE action = $1 AND state = 'begun'"

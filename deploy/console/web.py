@@ -13,6 +13,7 @@ from deploy.console.actions import Actions, NotAllowed
 from deploy.console.pages import READS, WRITES, Pages, View
 from deploy.console.rendering import make_environment, stylesheet
 from deploy.console.sessions import Session, Sessions
+from deploy.doors.metrics import counting, show
 from deploy.operate.target import TROUBLE, OperatorError
 from shared.runtime.settings import Settings
 from shared.runtime.tokens import Caller, Refused, Role
@@ -44,8 +45,10 @@ def console_app(
 ) -> web.Application:
     """The web application; it keeps no connection open between requests."""
     console = Console(sessions, Pages(config, actions, workers), secure_cookie)
-    app = web.Application(middlewares=[console.guard], client_max_size=BODY_BYTES_MAX)
+    app = web.Application(middlewares=[counting("console"), console.guard], client_max_size=BODY_BYTES_MAX)
     app.router.add_get("/livez", console.live)
+    app.router.add_get("/readyz", console.ready)
+    app.router.add_get("/metrics", show)
     app.router.add_get("/static/console.css", console.style)
     app.router.add_get("/login", console.show_login)
     app.router.add_post("/login", console.sign_in)
@@ -98,6 +101,11 @@ class Console:
 
     async def live(self, _: web.Request) -> web.Response:
         """The process runs."""
+        return web.json_response({"status": "ok"})
+
+    async def ready(self, _: web.Request) -> web.Response:
+        """PostgreSQL answers."""
+        await self._pages.look()
         return web.json_response({"status": "ok"})
 
     async def style(self, _: web.Request) -> web.Response:

@@ -84,11 +84,27 @@ LETTERS_BY_CODE = Panel("Dead letters by code", "Since the workers started.",
                         {"{{code}}": "sum by (code) (nestwork_dead_letters_total) > 0 or "
                          "sum(nestwork_dead_letters_total)"})  # fmt: skip
 
+DOORS = Panel("Payroll files and console: requests", "Per second, by what became of them.",
+              _by("service, outcome", f"rate(nestwork_http_requests_total[{W}])"), "ops")  # fmt: skip
+DOOR_SECONDS = Panel("Payroll files and console: time to answer", "Mean.",
+                     {"{{service}}": f"sum by (service) (rate(nestwork_http_request_seconds_sum[{W}])) / "
+                      f"sum by (service) (rate(nestwork_http_request_seconds_count[{W}]) > 0) or "
+                      "sum by (service) (nestwork_http_request_seconds_count * 0)"}, "s")  # fmt: skip
+FILES = Panel("Payroll files that wait", "Kept and not answered to the last line; the age of the oldest in minutes.",
+              {"files": "sum(nestwork_payroll_files_waiting)",
+               "oldest, minutes": "max((time() - nestwork_payroll_files_oldest_timestamp_seconds) * "
+               "(nestwork_payroll_files_oldest_timestamp_seconds > bool 0)) / 60"})  # fmt: skip
+FILE_LINES = Panel("Lines of payroll files", "Of files that are done, by receipt.",
+                   _by("outcome", f"rate(nestwork_payroll_file_lines_total[{W}])"), "ops")  # fmt: skip
+ACTIONS = Panel("Operators' actions", "In an hour, by what became of them.",
+                {"{{state}}": "sum by (state) (increase(nestwork_console_actions_total[1h]))"})  # fmt: skip
+
 SRE = Dashboard("sre", "Nestwork: services", "What runs, what waits, what fails.", (
     Row("Alive", (UP, LANES, OWNERS, WATCHERS)),
     Row("Rate, errors, duration", (READ, OUTCOMES, AGE, POLL, ERRORS, LETTERS_BY_CODE, BUDGET, POLLS_FAILED)),
     Row("Waiting", (LAG, LAG_SECONDS, WATCHED, OUTBOX_AGE)),
     Row("Days and facts", (DAYS, FACTS)),
+    Row("Doors", (DOORS, DOOR_SECONDS, FILES, FILE_LINES, ACTIONS)),
 ))  # fmt: skip
 CAPACITY = Dashboard("capacity", "Nestwork: capacity", "How much room is left, and where it ends first.", (
     Row("How busy", (BUSY, CPU, MEMORY, BATCH)),

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from deploy.doors.metrics import FILE_LINES, FILES_OLDEST, FILES_WAITING
 from deploy.payroll.columnmap import ColumnMap, read_map
 from deploy.payroll.kept import FileBusy, Kept, Store
 from deploy.payroll.problems import MapInvalid
@@ -129,6 +130,12 @@ class Intake:
         log.info("payroll_file_kept", file_id=file_id, lines=kept.state.lines, malformed=kept.state.malformed)
         return kept, True
 
+    def tell_figures(self) -> None:
+        """Set the gauges of the page of metrics."""
+        waiting = list(self._active.values())
+        FILES_WAITING.labels("intake").set(len(waiting))
+        FILES_OLDEST.labels("intake").set(min((kept.received_at for kept in waiting), default=0.0))
+
     async def _run(self) -> None:
         while True:
             try:
@@ -157,4 +164,11 @@ class Intake:
                 self._queue.put_nowait(file_id)
                 continue
             del self._active[file_id]
+            _count_lines(kept)
             log.info("payroll_file_done", file_id=file_id, sent=kept.state.sent, rejects=kept.state.rejects)
+
+
+def _count_lines(kept: Kept) -> None:
+    for status, lines in kept.state.answers.items():
+        FILE_LINES.labels("intake", status).inc(lines)
+    FILE_LINES.labels("intake", "malformed").inc(kept.state.malformed)

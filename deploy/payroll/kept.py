@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
@@ -120,6 +121,14 @@ class Kept:
 
     def __init__(self, folder: Path, state: FileState) -> None:
         self.folder, self.state = folder, state
+
+    @property
+    def received_at(self) -> float:
+        """When the file was read, in seconds since 1970: the lines are written once and removed when answered."""
+        try:
+            return (self.folder / LINES).stat().st_mtime
+        except FileNotFoundError:
+            return time.time()
 
     def prepared(self, after: int) -> Iterator[Prepared]:
         """The prepared lines, the first ``after`` of them left out."""

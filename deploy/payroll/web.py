@@ -11,6 +11,7 @@ import orjson
 import structlog
 from aiohttp import ClientPayloadError, web
 
+from deploy.doors.metrics import counting, show
 from deploy.payroll.columnmap import GIVEN_FIELDS
 from deploy.payroll.intake import CHUNK_SECONDS_MAX, Intake, NotReady, TooLarge, TooSlow
 from deploy.payroll.kept import Kept
@@ -39,7 +40,7 @@ class Problem(Exception):
 def intake_app(intake: Intake, tokens: Tokens) -> web.Application:
     """The web application; ``intake`` runs while it does."""
     pages = Pages(intake, tokens)
-    app = web.Application(middlewares=[_problems])
+    app = web.Application(middlewares=[counting("intake"), _problems])
 
     async def run(_: web.Application) -> AsyncIterator[None]:
         async with intake.running():
@@ -51,6 +52,7 @@ def intake_app(intake: Intake, tokens: Tokens) -> web.Application:
     app.router.add_get(f"{FILES}/{{id}}/rejects.csv", pages.rejects)
     app.router.add_get("/livez", pages.live)
     app.router.add_get("/readyz", pages.ready)
+    app.router.add_get("/metrics", pages.metrics)
     return app
 
 
@@ -69,6 +71,11 @@ class Pages:
         if not self._intake.is_ready:
             raise Problem(503, "starting", "Kafka was not reached yet.")
         return _json({"status": "ok"})
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        """Figures for Prometheus, without ids."""
+        self._intake.tell_figures()
+        return await show(request)
 
     async def upload(self, request: web.Request) -> web.Response:
         """Take a file: 202 with its id, 200 when the same file came before."""

@@ -119,7 +119,7 @@ def worker_alerts(pace: Pace) -> list[Alert]:
     fresh = f"time() - {pace.seconds(2 * MINUTE)}"
     return [
         Alert("WorkerDown", "ticket", 'up{job=~".*nestwork.*"} == 0',
-              "A worker does not answer; others take its lanes over.", "sre", MINUTE),
+              "A process does not answer; a worker's lanes are taken over.", "sre", MINUTE),
         Alert("ServiceSilent", "page", silent, "No worker of a service answers.", "sre", MINUTE),
         Alert("LanesWithoutOwner", "page",
               "max by (service) (nestwork_lanes_configured) - sum by (service) (nestwork_lanes_owned) > 0",
@@ -160,6 +160,13 @@ def flow_alerts(pace: Pace) -> list[Alert]:
         Alert("OutboxStuck", "page",
               _older("nestwork_outbox_oldest_timestamp_seconds", pace.seconds(2 * MINUTE), " by (service)"),
               "What was decided two minutes ago is not published.", "sre"),
+        Alert("PayrollFileWaits", "ticket",
+              _older("nestwork_payroll_files_oldest_timestamp_seconds", pace.seconds(30 * MINUTE)),
+              "A payroll file came half an hour ago and its lines are not all sent and answered.", "sre"),
+        Alert("PagesFail", "ticket",
+              f'sum by (service) (increase(nestwork_http_requests_total{{outcome="failed"}}'
+              f"[{pace.window(15 * MINUTE)}])) > 5",
+              "The payroll intake or the console answers with failures of its own.", "sre"),
         Alert("PollsFail", "ticket", "service:nestwork_polls_failed:ratio_rate5m > 0.05",
               "More than one poll in twenty is rolled back.", "sre", 10 * MINUTE),
         Alert("WorkersSaturated", "ticket",

@@ -14,9 +14,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import asyncpg
 import pytest
 import pytest_asyncio
+import yaml
 
 from deploy.grafana.asking import ask
 from deploy.grafana.build import DASHBOARDS
@@ -25,14 +27,17 @@ from deploy.grafana.panels import Panel
 from deploy.grafana.picture import draw
 from deploy.operate.replay import replay
 from deploy.scenarios.facts import VALUE_REQUESTED
+from deploy.security.tokenfile import add_token
 from shared.events import topics
 from shared.events.custodian import Holdings
+from shared.runtime.tokens import Role
 from tests.support import events
 from tests.support.events import Outgoing, fresh
 from tests.support.payday import PRICE, Payday, open_payday
 from tests.support.prometheus import RATE_WINDOW, Watch, open_watch
 from tests.support.waiting import eventually
 from tests.support.wire import page
+from tests.unit.payroll.builders import HEADER, MAP, ROW
 
 REFUSING = """
 CREATE FUNCTION refuse_one() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -193,6 +198,33 @@ async def test_payroll_without_cash_is_a_ticket_and_then_a_page(watched: Watched
     for name in ("PayrollFundingLate", "PayrollFundingOverdue"):
         await watched.watch.until_ends(name)
     assert {who for who, _ in watched.watch.told("PayrollFundingOverdue")} == {"page"}
+
+
+async def test_a_payroll_file_without_answers_and_pages_that_fail_are_tickets(watched: Watched) -> None:
+    token = add_token(watched.cluster.folder / "tokens.json", "acme", [Role.PAYROLL], [events.PLAN])
+    url = (watched.cluster.process("intake").url or "") + "/v1/payroll/files?map=acme"
+    columns = {
+        **MAP,
+        "fields": MAP["fields"] | {"plan_id": {"constant": events.PLAN}, "payroll_id": {"constant": fresh("run")}},
+    }
+    (watched.cluster.folder / "intake" / "maps" / "acme.yaml").write_text(yaml.safe_dump(columns))
+    content = HEADER + ROW.replace("P1", watched.payday.person())
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/csv"}
+    async with watched.without("contribution-0"), aiohttp.ClientSession() as http:
+        async with http.post(url, data=content, headers=headers) as answer:
+            assert answer.status == 202, await answer.text()
+        await watched.execute("valuation", "ALTER TABLE operator_actions RENAME TO taken_away")
+        for _ in range(9):
+            async with http.get(f"{watched.watch.console}/") as answer:
+                assert answer.status == 503
+            await asyncio.sleep(1)
+        await watched.execute("valuation", "ALTER TABLE taken_away RENAME TO operator_actions")
+        await watched.watch.until_fires("PagesFail", service="console")
+        await watched.watch.until_fires("PayrollFileWaits")
+    await watched.cluster.wait_ready("contribution")
+    for name in ("PagesFail", "PayrollFileWaits"):
+        await watched.watch.until_ends(name)
+    assert {who for who, _ in watched.watch.told("PayrollFileWaits")} == {"ticket"}
 
 
 async def test_holdings_that_are_missing_and_then_wrong_page_until_a_date_is_proven(watched: Watched) -> None:

@@ -156,6 +156,24 @@ async def test_the_overview_shows_what_the_workers_say(operated: Cluster, config
         assert rows[1][:3] == [addresses[1], "does not answer", "–"]
 
 
+async def test_probes_and_prometheus_need_no_token(operated: Cluster, config: Settings) -> None:
+    async with served(config) as address, Visitor(address) as nobody, Visitor(address) as rita:
+        assert [(await nobody.get(path)).status for path in ("/livez", "/readyz")] == [200, 200]
+        before = (await nobody.get("/metrics")).text
+        await rita.sign_in(TOKENS["rita"])
+        assert (await rita.get("/letters/nowhere")).status == 404
+        after = (await nobody.get("/metrics")).text
+    refused = re.compile(
+        r'^nestwork_http_requests_total\{outcome="refused",service="console"\} ([0-9.]+)$', re.MULTILINE
+    )
+    (first,), (second,) = refused.findall(before), refused.findall(after)
+    assert float(second) - float(first) == 1
+    assert 'nestwork_console_actions_total{action="replay",service="console",state="asked"}' in after
+    lost = config.model_copy(update={"database_url": config.database_url.replace("@127.0.0.1:", "@127.0.0.2:")})
+    async with served(lost) as address, Visitor(address) as nobody:
+        assert [(await nobody.get(path)).status for path in ("/livez", "/readyz")] == [200, 503]
+
+
 async def test_a_reader_may_not_act_and_sees_no_bodies(config: Settings) -> None:
     letter = await letter_of(config, b'{"born": "1970-02-03"', "secret-1", Contribution.ce_type)
     async with served(config) as address, Visitor(address) as rita, Visitor(address) as otto:

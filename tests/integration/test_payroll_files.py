@@ -280,6 +280,37 @@ async def test_an_upload_is_sent_in_the_background_and_a_second_one_is_the_same(
     assert b"123-45" not in stored
 
 
+async def test_prometheus_is_told_what_came_in_and_what_became_of_it_without_a_token(
+    payday: Payday, callers: Callers
+) -> None:
+    async def figures() -> dict[str, float]:
+        status, text = await callers.nobody.get("/metrics")
+        assert status == 200
+        return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if line[0] != "#"}
+
+    def lines(outcome: str) -> str:
+        return f'nestwork_payroll_file_lines_total{{outcome="{outcome}",service="intake"}}'
+
+    before = await figures()
+    payroll = fresh("file")
+    content = HEADER + row(payday.person(), payroll) + row(payday.person(1), payroll, "x")
+    _, document = await callers.acme.post(content.encode())
+    assert (await callers.nobody.post(content.encode()))[0] == 401
+    await callers.acme.until_done(document["id"])
+    refused = 'nestwork_http_requests_total{outcome="refused",service="intake"}'
+    grown = {lines("accepted"): 1, lines("malformed"): 1, lines("rejected"): 0, refused: 1}
+
+    async def told() -> bool:
+        after = await figures()
+        return {name: after[name] - before[name] for name in grown} == grown
+
+    await eventually(told, seconds=20)
+    waiting = await figures()
+    assert waiting['nestwork_payroll_files_waiting{service="intake"}'] == 0
+    assert waiting['nestwork_payroll_files_oldest_timestamp_seconds{service="intake"}'] == 0
+    assert not [name for name in waiting if payroll in name or "acme" in name]
+
+
 async def test_who_may_not_is_told_so(payday: Payday, callers: Callers) -> None:
     content = (HEADER + row(payday.person(), fresh("file"))).encode()
     assert (await callers.nobody.post(content))[0] == 401

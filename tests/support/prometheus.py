@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.parse
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,7 @@ class Watch:
 
     prometheus: str
     alertmanager: str
+    console: str
     heard: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {"page": [], "ticket": []})
 
     async def ask(self, path: str, **query: str) -> Any:
@@ -87,25 +88,36 @@ def _get(url: str) -> Any:
 @asynccontextmanager
 async def open_watch(cluster: Cluster, folder: Path) -> AsyncIterator[Watch]:
     """Start all that watches, and end exactly that."""
-    prometheus_port, alertmanager_port, watcher_port, ear_port = free_ports(4)
-    watch = Watch(f"http://127.0.0.1:{prometheus_port}", f"http://127.0.0.1:{alertmanager_port}")
-    targets = [(record.url or "").removeprefix("http://") for record in cluster.workers()]
-    _configure(folder, targets, alertmanager_port, watcher_port, ear_port)
+    prometheus_port, alertmanager_port, watcher_port, console_port, ear_port = free_ports(5)
+    watch = Watch(
+        f"http://127.0.0.1:{prometheus_port}",
+        f"http://127.0.0.1:{alertmanager_port}",
+        f"http://127.0.0.1:{console_port}",
+    )
+    workers = [(record.url or "").removeprefix("http://") for record in cluster.workers()]
+    doors = [(cluster.process("intake").url or "").removeprefix("http://"), f"127.0.0.1:{console_port}"]
+    jobs = (workers, [f"127.0.0.1:{watcher_port}"], doors)
+    _configure(folder, jobs, alertmanager_port, ear_port)
     async with AsyncExitStack() as stack:
         await _listen(stack, watch, ear_port)
-        environment = {**os.environ, **cluster.environment(), "NESTWORK_WEB_PORT": str(watcher_port)}
+        environment = {**os.environ, **cluster.environment()}
         for name, command, variables in (
-            ("watcher", [sys.executable, "-m", "deploy.watcher"], environment),
+            ("watcher", [sys.executable, "-m", "deploy.watcher"], environment | _port(watcher_port)),
+            ("console", [sys.executable, "-m", "deploy.console"], environment | _port(console_port)),
             ("alertmanager", _alertmanager_command(folder, alertmanager_port), dict(os.environ)),
             ("prometheus", _prometheus_command(folder, prometheus_port), dict(os.environ)),
         ):
             stack.callback(_start(name, command, variables, folder))
-        await eventually(lambda: _sees_all(watch, len(targets) + 1), seconds=60)
+        await eventually(lambda: _sees_all(watch, sum(map(len, jobs))), seconds=60)
         await eventually(lambda: _is_ready(watch.alertmanager), seconds=30)
         yield watch
 
 
-def _configure(folder: Path, targets: list[str], alertmanager_port: int, watcher_port: int, ear_port: int) -> None:
+def _port(port: int) -> dict[str, str]:
+    return {"NESTWORK_WEB_PORT": str(port)}
+
+
+def _configure(folder: Path, jobs: Sequence[list[str]], alertmanager_port: int, ear_port: int) -> None:
     for name, text in rule_files(PACE).items():
         (folder / name).write_text(text)
     ear = f"http://127.0.0.1:{ear_port}"
@@ -115,7 +127,7 @@ def _configure(folder: Path, targets: list[str], alertmanager_port: int, watcher
     document = yaml.safe_load(shipped.read_text())
     document["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     document["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [f"127.0.0.1:{alertmanager_port}"]}]}]
-    for job, found in zip(document["scrape_configs"], (targets, [f"127.0.0.1:{watcher_port}"]), strict=True):
+    for job, found in zip(document["scrape_configs"], jobs, strict=True):
         del job["dns_sd_configs"]
         job["static_configs"] = [{"targets": found}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(document))

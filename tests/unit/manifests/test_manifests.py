@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -168,6 +169,63 @@ def test_each_service_logs_in_as_itself(overlay: str) -> None:
             role = pod["name"].replace("-", "_")
             assert found["KAFKA_SASL_USERNAME"] == pod["name"]
             assert found["DATABASE_URL"] == f"postgresql://{role}@nestwork-db-rw:5432/{role}"
+
+
+@pytest.mark.parametrize("overlay", render.OVERLAYS)
+def test_whoever_is_not_a_service_comes_in_as_the_party_and_the_role_it_plays(overlay: str) -> None:
+    played = {
+        "nestwork-intake": ("nestwork-payroll-integrations", None),
+        "nestwork-console": ("nestwork-operators", "nestwork_operator"),
+        "nestwork-watcher": ("nestwork-watcher", "nestwork_reader"),
+        "nestwork-custodian": ("nestwork-custodian", "nestwork_custodian"),
+        "nestwork-migrate": (None, "nestwork_owner"),
+    }
+    for pod in pods(overlay):
+        if pod["name"].removeprefix("nestwork-") not in SERVICES:
+            found = {one["name"]: one["value"] for one in pod["spec"]["containers"][0]["env"]}
+            role = urlsplit(found.get("DATABASE_URL", "")).username
+            assert (pod["name"], found.get("KAFKA_SASL_USERNAME"), role) == (pod["name"], *played[pod["name"]])
+
+
+def listening(overlay: str) -> list[dict[str, Any]]:
+    return [pod for pod in pods(overlay) if "ports" in pod["spec"]["containers"][0]]
+
+
+@pytest.mark.parametrize("overlay", render.OVERLAYS)
+def test_whoever_listens_is_probed_and_prometheus_may_come_in(overlay: str) -> None:
+    policies = [one["spec"] for one in of_kind(overlay, "NetworkPolicy")]
+    metrics = {"namespaceSelector": {"matchLabels": {"nestwork.access/metrics": "true"}}}
+    assert {pod["name"] for pod in listening(overlay)} > {"nestwork-intake", "nestwork-console"}
+    for pod in listening(overlay):
+        (container,) = pod["spec"]["containers"]
+        assert container["readinessProbe"]["httpGet"]["path"] in ("/readyz", "/metrics"), pod["name"]
+        theirs = [
+            rule
+            for policy in policies
+            if policy["podSelector"].get("matchLabels", {}).items() <= pod["metadata"]["labels"].items()
+            for rule in policy.get("ingress", ())
+        ]
+        assert any(metrics in rule["from"] and rule["ports"][0]["port"] == "web" for rule in theirs), pod["name"]
+
+
+def test_whoever_listens_is_scraped() -> None:
+    (monitor,) = of_kind("production", "PodMonitor")
+    (wanted,) = monitor["spec"]["selector"]["matchExpressions"]
+    listed = {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in listening("production")}
+    assert (wanted["key"], set(wanted["values"])) == ("app.kubernetes.io/component", listed)
+
+
+@pytest.mark.parametrize("overlay", render.OVERLAYS)
+def test_the_console_asks_every_service_and_the_workers_let_it(overlay: str) -> None:
+    (pod,) = [pod for pod in pods(overlay) if pod["name"] == "nestwork-console"]
+    found = {one["name"]: one["value"] for one in pod["spec"]["containers"][0]["env"]}
+    asked = {urlsplit(one).hostname for one in found["NESTWORK_CONSOLE_WORKERS"].split(",")}
+    assert asked == {f"nestwork-{name}" for name in SERVICES}
+    assert asked <= {one["metadata"]["name"] for one in of_kind(overlay, "Service")}
+    policies = {one["metadata"]["name"]: one["spec"] for one in of_kind(overlay, "NetworkPolicy")}
+    (out,), (into,) = policies["nestwork-console-out"]["egress"], policies["nestwork-console-asks-workers"]["ingress"]
+    assert out["to"][0]["podSelector"] == policies["nestwork-console-asks-workers"]["podSelector"]
+    assert into["from"][0]["podSelector"] == policies["nestwork-console-out"]["podSelector"]
 
 
 def test_the_four_workers_differ_by_name_only() -> None:

@@ -51,10 +51,10 @@ class World:
         """Funds and plans."""
         for number in range(self.funds):
             fund = fund_id(number)
-            yield _event(topics.FUNDS, fund, FundFact.ce_type, f"{fund}:fund", fund_id=fund, share_decimals=3)
+            yield bench_event(topics.FUNDS, fund, FundFact.ce_type, f"{fund}:fund", fund_id=fund, share_decimals=3)
         for number in range(self.plans):
             plan = plan_id(number)
-            yield _event(
+            yield bench_event(
                 topics.PLANS, plan, PlanFact.ce_type, f"{plan}:plan", plan_id=plan, sources=list(SOURCES),
                 default_fund=fund_id(0), vesting={"match": "graded_2_6"},
             )  # fmt: skip
@@ -63,14 +63,14 @@ class World:
         """Every participant's census fact, then every participant's election."""
         for number in range(self.participants):
             who, plan = participant_id(number), plan_id(number % self.plans)
-            yield _event(
+            yield bench_event(
                 topics.PARTICIPANT_CENSUS, who, Census.ce_type, f"{who}:census", participant_id=who, plan_id=plan,
                 birth_date=f"{1966 + number % 35}-03-02", hire_date="2020-01-06", prior_year_wages_cents=8_000_000,
             )  # fmt: skip
         for number in range(self.participants):
             who, plan = participant_id(number), plan_id(number % self.plans)
             parts = [{"fund_id": fund, "percent": percent} for fund, percent in self.election(number)]
-            yield _event(
+            yield bench_event(
                 topics.PARTICIPANT_REQUESTS, who, ElectionChanged.ce_type, f"{who}:election", participant_id=who,
                 plan_id=plan, elections=parts,
             )  # fmt: skip
@@ -87,7 +87,7 @@ class World:
         for number in range(self.participants):
             who, plan = participant_id(number), plan_id(number % self.plans)
             amounts = [{"source": source, "cents": cents} for source, cents in amounts_of(number)]
-            yield _event(
+            yield bench_event(
                 topics.PAYROLL_CONTRIBUTIONS, who, Contribution.ce_type, f"{who}:{pay_date}", participant_id=who,
                 plan_id=plan, payroll_id=f"{plan}:{pay_date}", pay_date=pay_date, compensation_cents=400_000,
                 amounts=amounts,
@@ -101,7 +101,7 @@ class World:
             run = f"{plan}:{pay_date}"
             cents = sum(line_cents(one) for one in range(number, self.participants, self.plans))
             cash = f"{run}:cash"
-            yield _event(
+            yield bench_event(
                 topics.PAYROLL_RUNS, run, PayrollFunded.ce_type, cash, payroll_id=run, plan_id=plan, cents=cents,
                 reference=cash, received_on=pay_date,
             )  # fmt: skip
@@ -110,7 +110,7 @@ class World:
         """Final prices of all funds."""
         for number in range(self.funds):
             fund = fund_id(number)
-            yield _event(
+            yield bench_event(
                 topics.MARKET_PRICES, f"{fund}:{day}", PriceFact.ce_type, f"{fund}:{day}", fund_id=fund,
                 price_date=day.isoformat(), price=f"{11 + number}.{37 + day.day:02d}", status="final", version=1,
             )  # fmt: skip
@@ -123,12 +123,16 @@ class World:
 
 def close_request(day: date) -> Event:
     """The operator's request to close a date."""
-    return _event(topics.DAY_COMMANDS, str(day), CloseRequested.ce_type, f"close:{day}", trade_date=day.isoformat())
+    return bench_event(
+        topics.DAY_COMMANDS, str(day), CloseRequested.ce_type, f"close:{day}", trade_date=day.isoformat()
+    )
 
 
 def value_request(day: date) -> Event:
     """The operator's request to value a closed date."""
-    return _event(topics.DAY_COMMANDS, str(day), ValueRequested.ce_type, f"value:{day}", trade_date=day.isoformat())
+    return bench_event(
+        topics.DAY_COMMANDS, str(day), ValueRequested.ce_type, f"value:{day}", trade_date=day.isoformat()
+    )
 
 
 def amounts_of(number: int) -> list[tuple[str, int]]:
@@ -157,5 +161,6 @@ def fund_id(number: int) -> str:
     return f"FUND{number:02d}"
 
 
-def _event(topic: topics.Topic, key: str, ce_type: str, ce_id: str, **body: Any) -> Event:
+def bench_event(topic: topics.Topic, key: str, ce_type: str, ce_id: str, **body: Any) -> Event:
+    """An event with ``body`` as its JSON."""
     return Event(topic.name, key, ce_type, ce_id, orjson.dumps(body))

@@ -48,18 +48,24 @@ def payday(
     partitions: PartitionsOption = 8,
     rounds: Annotated[int, typer.Option(min=1, help="Paydays on consecutive trading days, in one cluster.")] = 1,
     keep: KeepOption = False,
+    compare_rules: Annotated[
+        bool, typer.Option("--compare-rules", help="Measure with bare plans and with all rules, in turns, in one run.")
+    ] = False,
 ) -> None:
     """Publish PARTICIPANTS contributions (3 sources, 4 funds each) and time them to the last participant valued."""
     _check_partitions(partitions, as_json=as_json)
+    measure = _compare_rules if compare_rules else _payday
     try:
-        document = asyncio.run(_payday(participants, workers, partitions, rounds, keep))
+        document = asyncio.run(measure(participants, workers, partitions, rounds, keep))
     except (ClusterError, TimeoutError) as problem:
         fail(str(problem) or "the payday did not end in time", as_json=as_json)
     if as_json:
         print_document(document)
     else:
         _print(document)
-    if document["proof"] != "ok":
+        if compare_rules:
+            _print_rules_cost(document)
+    if not document["ok"]:
         raise typer.Exit(1)
 
 
@@ -173,6 +179,14 @@ async def _payday(participants: int, workers: int, partitions: int, rounds: int,
     return _document(measured, workers, partitions)
 
 
+async def _compare_rules(participants: int, workers: int, partitions: int, rounds: int, keep: bool) -> dict[str, Any]:
+    from deploy.bench.ruled import compare_rules
+
+    async with _cluster(workers, partitions, keep) as cluster:
+        measured = await compare_rules(cluster, participants, rounds, note)
+    return {**measured, "workers_per_service": workers, "partitions": partitions, "machine": _machine()}
+
+
 async def _first_stage(participants: int, partitions: int, rounds: int, keep: bool) -> dict[str, Any]:
     from deploy.bench.firststage import run_first_stage
     from deploy.bench.world import World
@@ -242,6 +256,15 @@ def _machine() -> dict[str, Any]:
         "cpus": os.cpu_count(), "system": platform.platform(), "python": platform.python_version(),
         "load_average_15_minutes": load,
     }  # fmt: skip
+
+
+def _print_rules_cost(document: dict[str, Any]) -> None:
+    for side in ("rules_off", "rules_on"):
+        one = document[side]
+        out.print(f"{side:<12}{one['contributions_per_s']} per second, {one['cpu_microseconds_in_all']} µs of CPU each")
+    out.print(
+        f"the rules cost {document['rules_cost']:.1%} of the throughput, {document['rules_cost_max']:.0%} is the most"
+    )
 
 
 def _print(document: dict[str, Any]) -> None:

@@ -1,0 +1,336 @@
+"""One scenario's world: takes the events of each day and says what must be seen at its end.
+
+Written from the contract of scenario files and the house rules. A first fact counts from its own date on, a changed one
+and every election from the next date on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from fractions import Fraction
+from itertools import takewhile
+from typing import Any
+
+from tests.scenarios.random.exact import dollars, half_up, scaled
+from tests.scenarios.random.law import DEFERRALS, LIMITS, Decision, Person, PlanRules, Year, decide, match_of, refused
+from tests.scenarios.random.money import Part, Trust
+from tests.scenarios.random.vesting import vested_percent
+
+
+@dataclass
+class Plan:
+    """A plan of the file: its law, and what it does with money."""
+
+    rules: PlanRules
+    default_fund: str
+    on_file: bool
+    trust: Trust
+    vesting: Mapping[str, Any]
+
+
+@dataclass
+class Member:
+    """A participant: facts in force, facts that wait for the next date, elections likewise."""
+
+    plan: str
+    person: Person
+    percents: dict[str, str] | None = None
+    next_person: Person | None = None
+    next_percents: dict[str, str] | None = None
+
+
+@dataclass
+class Line:
+    """A payroll line and what became of it."""
+
+    name: str
+    who: str
+    plan: str
+    run: str
+    pay_date: date
+    pay: int
+    amounts: dict[str, int]
+    decision: Decision | None = None
+    decided_on: int | None = None
+    reversed: Counter[str] = field(default_factory=Counter)
+    match_left: int = 0
+    parts: dict[str, list[Part]] = field(default_factory=dict)
+    is_released: bool = False
+    year_before: Year | None = None
+
+    def left(self) -> dict[str, int]:
+        """Cents by source that came in and were not taken back, without the engine's match."""
+        taken = self.decision.taken if self.decision is not None else {}
+        return {source: cents - self.reversed[source] for source, cents in taken.items()}
+
+    def owed(self) -> int:
+        """What its run must pay for it."""
+        return sum(self.left().values()) + self.match_left
+
+    def again(self, name: str) -> Line:
+        """The same line under another id."""
+        return Line(name, self.who, self.plan, self.run, self.pay_date, self.pay, dict(self.amounts))
+
+    def same_as(self, other: Line) -> bool:
+        """True when nothing but the id tells two lines apart."""
+        return (self.who, self.plan, self.run, self.pay_date, self.pay, self.amounts) == (
+            other.who, other.plan, other.run, other.pay_date, other.pay, other.amounts
+        )  # fmt: skip
+
+
+@dataclass
+class Run:
+    """A payroll run: its lines and its cash."""
+
+    plan: str
+    lines: list[Line] = field(default_factory=list)
+    funded: int = 0
+    used: int = 0
+
+
+class World:
+    """The state of a file between its events."""
+
+    def __init__(self, plans: Mapping[str, Plan], decimals: Mapping[str, int], first_year: int) -> None:
+        self.plans = dict(plans)
+        self.decimals = dict(decimals)
+        self.first_year = first_year
+        self.members: dict[str, Member] = {}
+        self.years: defaultdict[tuple[str, str, int], Year] = defaultdict(Year)
+        self.lines: dict[str, Line] = {}
+        self.runs: dict[str, Run] = {}
+        self.reversals: dict[str, tuple[str, Mapping[str, int] | None]] = {}
+        self.day = 0
+        self._credited: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._answers: dict[str, dict[str, Any]] = {}
+        self._resends: defaultdict[str, Counter[str]] = defaultdict(Counter)
+
+    def join(self, who: str, member: Member, regular: int = 0) -> None:
+        """Make a participant known from now on; ``regular`` = deferred earlier in the first day's year."""
+        self.members[who] = member
+        self.years[member.plan, who, self.first_year].regular += regular
+        for line in self.lines.values():
+            if line.who == who and line.decision is None and line.plan in self.plans:
+                self._try(line)
+
+    def lines_of(self, who: str, plan: str) -> list[Line]:
+        """A participant's lines of a plan, in the order they came."""
+        return [line for line in self.lines.values() if line.who == who and line.plan == plan]
+
+    def last_of_year(self, line: Line) -> Line:
+        """The last line that came of the same participant, plan and year."""
+        return list(self._same_year(line))[-1]
+
+    def change(self, who: str, person: Person) -> None:
+        """A corrected fact: in force from the next date on."""
+        self.members[who].next_person = person
+
+    def elect(self, who: str, percents: dict[str, str]) -> None:
+        """A new election: for money of later trade dates."""
+        self.members[who].next_percents = percents
+
+    def send(self, line: Line) -> Line:
+        """A payroll line arrives."""
+        self.lines[line.name] = line
+        if line.plan in self.plans:
+            self.runs.setdefault(line.run, Run(line.plan)).lines.append(line)
+        self._try(line)
+        return line
+
+    def resend(self, name: str, changed: bool) -> None:
+        """The same id once more."""
+        self._resends[name]["mismatches" if changed else "duplicates"] += 1
+
+    def fund(self, run: str, cents: int, plan: str) -> None:
+        """Cash for a run, which may come before its lines."""
+        self.runs.setdefault(run, Run(plan)).funded += cents
+
+    def held_in(self, run: str) -> bool:
+        """True when a line of the run waits for something."""
+        return any(line.decision is None for line in self.runs[run].lines)
+
+    def owed(self, run: str) -> int:
+        """What a funding that names no amount pays."""
+        found = self.runs[run]
+        return sum(line.owed() for line in found.lines if not line.is_released) - (found.funded - found.used)
+
+    def _try(self, line: Line) -> None:
+        """Decide a line unless something it names is unknown or an earlier one of the same year waits."""
+        if any(cents < 0 for cents in line.amounts.values()):
+            self._decided(line, refused(line.amounts, "INVALID_AMOUNT"))
+            return
+        member = self.members.get(line.who)
+        if line.plan not in self.plans or member is None or member.plan != line.plan:
+            return
+        before = list(takewhile(lambda other: other is not line, self._same_year(line)))
+        if any(other.decision is None for other in before) or line.pay_date.year not in LIMITS:
+            return
+        if any(other.same_as(line) and self._counts(other) for other in before):
+            return
+        so_far = self.years[line.plan, line.who, line.pay_date.year]
+        rules = self.plans[line.plan].rules
+        line.year_before = replace(so_far)
+        self._decided(line, decide(rules, member.person, so_far, line.pay_date, line.pay, line.amounts))
+
+    def _same_year(self, line: Line) -> Iterator[Line]:
+        """The participant's lines of that plan and year, in the order they came."""
+        for other in self.lines.values():
+            if (other.who, other.plan, other.pay_date.year) == (line.who, line.plan, line.pay_date.year):
+                yield other
+
+    @staticmethod
+    def _counts(other: Line) -> bool:
+        """A line that was refused for its shape is no first; one taken back wholly may be sent again."""
+        if other.decision is None or "INVALID_AMOUNT" in other.decision.codes:
+            return False
+        return not other.reversed or other.owed() > 0
+
+    def _decided(self, line: Line, decision: Decision) -> None:
+        line.decision, line.decided_on, line.match_left = decision, self.day, decision.match
+        for source, cents in decision.credited().items():
+            self._credited[line.who][source] += cents
+        self._answers[line.name] = _receipt(
+            decision.status, decision.accepted, decision.asked - decision.accepted, sorted(decision.codes)
+        )
+        if "INVALID_AMOUNT" in decision.codes:
+            del self._answers[line.name]["rejected"]  # What a negative cent asks for is not said anywhere.
+
+    def reverse(self, name: str, line: Line, amounts: Mapping[str, int] | None) -> None:
+        """Take back of a decided line what is left of it, or the named amounts."""
+        asked = sum((amounts or {}).values())
+        self.reversals[name] = (line.who, amounts)
+        left = {source: cents for source, cents in line.left().items() if cents}
+        if line.decision is None or not line.decision.accepted:
+            self._answers[name] = _receipt("rejected", 0, asked, ["REVERSES_UNKNOWN"])
+            return
+        wanted = left if amounts is None else amounts
+        taken = {source: min(cents, left.get(source, 0)) for source, cents in wanted.items()}
+        given = sum(taken.values())
+        short = asked - given if amounts is not None else 0
+        status = "rejected" if not given else "partially_accepted" if short else "accepted"
+        self._answers[name] = _receipt(status, given, short, [] if status == "accepted" else ["REVERSES_TOO_MUCH"])
+        if given:
+            is_whole_and_last = given == sum(left.values()) and not line.reversed and line is self.last_of_year(line)
+            self._take_back(line, taken)
+            if is_whole_and_last and line.year_before is not None:
+                pay = self.years[line.plan, line.who, line.pay_date.year].pay
+                self.years[line.plan, line.who, line.pay_date.year] = replace(line.year_before, pay=pay)
+
+    def _take_back(self, line: Line, taken: Mapping[str, int]) -> None:
+        rules = self.plans[line.plan].rules
+        so_far = self.years[line.plan, line.who, line.pay_date.year]
+        line.reversed.update(taken)
+        falling = dict(taken)
+        if rules.tiers is not None and line.decision is not None:
+            deferred = sum(line.left().get(source, 0) for source in DEFERRALS)
+            match = min(line.match_left, match_of(rules.tiers, line.decision.counted_pay, deferred))
+            falling["match"] = line.match_left - match
+            line.match_left = match
+        for source, cents in falling.items():
+            self._credited[line.who][source] -= cents
+            if source in DEFERRALS:
+                so_far.regular -= cents
+            if source not in ("rollover_pre_tax", "rollover_roth", "loan_repayment"):
+                so_far.additions -= cents
+            if line.is_released and cents:
+                self.plans[line.plan].trust.take_back(line.parts[source], cents)
+
+    def close(self, on: date, prices: Mapping[str, str], actions: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+        """End the day: reject what stayed unknown, release, trade, and say all that must be seen."""
+        for line in self.lines.values():
+            member = self.members.get(line.who)
+            if line.decision is None and (line.plan not in self.plans or member is None or member.plan != line.plan):
+                code = "UNKNOWN_PARTICIPANT" if line.plan in self.plans else "UNKNOWN_PLAN"
+                self._decided(line, refused(line.amounts, code))
+        for run in self.runs.values():
+            self._release(run)
+        orders = []
+        for name, plan in sorted(self.plans.items()):
+            made = plan.trust.trade(self.day, prices, lambda fund, side: actions.get((fund, side), "confirm"))
+            orders += [
+                {"plan": name, "fund": order.fund, "side": order.side}
+                | ({"amount": dollars(order.size)} if order.side == "buy" else self._shares(order.fund, order.size))
+                for order in sorted(made, key=lambda order: (order.fund, order.side))
+            ]
+        seen = self._seen(prices) | {"orders": orders}
+        vested = self._vested(on, prices)
+        seen |= {"vested": vested} if vested else {}
+        self._next_day()
+        return seen
+
+    def _shares(self, fund: str, units: int) -> dict[str, str]:
+        return {"shares": scaled(units, self.decimals[fund])}
+
+    def _release(self, run: Run) -> None:
+        plan = self.plans[run.plan]
+        ready = [line for line in run.lines if line.decision is not None and not line.is_released]
+        needed = sum(line.owed() for line in ready)
+        if not ready or (not plan.on_file and run.funded - run.used < needed):
+            return
+        run.used += needed
+        for line in ready:
+            line.is_released = True
+            percents = self.members[line.who].percents if line.who in self.members else None
+            left = line.left()
+            left["match"] = left.get("match", 0) + line.match_left
+            for source, cents in left.items():
+                holder = (line.who, source)
+                line.parts[source] = plan.trust.buy(holder, cents, percents or {plan.default_fund: "100"})
+
+    def _seen(self, prices: Mapping[str, str]) -> dict[str, Any]:
+        answers = {name: dict(answer) for name, answer in self._answers.items()}
+        for line in self.lines.values():
+            if line.decision is None:
+                answers[line.name] = _receipt("held", 0, 0, [])
+        for name, counts in self._resends.items():
+            answers.setdefault(name, {}).update(counts)
+        credited = {
+            who: {source: dollars(cents) for source, cents in sorted(parts.items()) if cents}
+            for who, parts in sorted(self._credited.items())
+        }
+        positions: dict[str, dict[str, dict[str, str]]] = {}
+        worth = dict.fromkeys(self.members, 0)
+        for plan in self.plans.values():
+            worth |= plan.trust.worth(prices)
+            for (who, source, fund), units in sorted(plan.trust.units.items()):
+                held = positions.setdefault(who, {}).setdefault(source, {})
+                held[fund] = scaled(units, self.decimals[fund])
+        cash = {name: plan.trust.cash for name, plan in self.plans.items()}
+        for run in self.runs.values():
+            if not run.lines:
+                continue  # Nobody can know whose cash it is.
+            cash[run.plan] += max(0, run.funded - run.used)
+        return {
+            "receipts": answers,
+            "credited": credited,
+            "positions": positions,
+            "balances": {who: dollars(cents) for who, cents in sorted(worth.items())},
+            "cash": {name: dollars(cents) for name, cents in sorted(cash.items())},
+        }
+
+    def _vested(self, on: date, prices: Mapping[str, str]) -> dict[str, str]:
+        """Dollars of what belongs to each member of a plan with a schedule, also if he left today."""
+        worth: defaultdict[str, Fraction] = defaultdict(Fraction)
+        for plan in self.plans.values():
+            for (who, source, fund), units in plan.trust.units.items() if plan.vesting else ():
+                percent = vested_percent(plan.vesting.get(source, "immediate"), self.members[who].person, on)
+                worth[who] += units * Fraction(prices[fund]) * percent / 10 ** self.decimals[fund]
+        return {who: dollars(half_up(cents)) for who, cents in sorted(worth.items())}
+
+    def _next_day(self) -> None:
+        self.day += 1
+        self._credited.clear()
+        self._answers.clear()
+        self._resends.clear()
+        for member in self.members.values():
+            member.person = member.next_person or member.person
+            member.percents = member.next_percents or member.percents
+            member.next_person = member.next_percents = None
+
+
+def _receipt(status: str, accepted: int, rejected: int, codes: list[str]) -> dict[str, Any]:
+    shown = {"status": status, "accepted": dollars(accepted), "rejected": dollars(rejected)}
+    return shown | ({"codes": codes} if codes else {})

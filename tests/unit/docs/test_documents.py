@@ -23,8 +23,7 @@ from shared.runtime.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted(
-    page
-    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/decisions/*.md"), *ROOT.glob("k8s/*.md")]
+    page for folder in (".", "docs", "docs/decisions", "docs/runbook", "k8s") for page in (ROOT / folder).glob("*.md")
 )
 TOP_FOLDERS = ("services", "shared", "deploy", "tests", "docs", "k8s")
 IN_CODE = re.compile(r"`([^`\n]+)`")
@@ -119,6 +118,17 @@ def test_every_topic_in_a_document_exists(page: Path) -> None:
     topics = {topic.name for topic in ALL_TOPICS}
     said = [word for word in words_in_code(page) if re.fullmatch(r"[a-z]+(\.[a-z-]+)?\.v1", word)]
     assert sorted(set(said) - topics) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_address_in_a_document_is_served(page: Path) -> None:
+    sources = [*ROOT.glob("services/*/pages*.py"), ROOT / "deploy/payroll/web.py"]
+    served = {path for file in sources for path in re.findall(r'"(/v1/[^"]+)"', file.read_text(encoding="utf-8"))}
+    shapes = {re.sub(r"{\w+}", "*", path) for path in served}
+    said = [word.removeprefix("GET ").removeprefix("POST ") for word in words_in_code(page) if "/v1/" in word]
+    asked = {re.sub(r"{\w+}|\b[A-Z_]{2,}\b", "*", word.split("?")[0]) for word in said if word.startswith("/v1/")}
+    known = shapes | {"/v1/payroll/files/*", "/v1/payroll/files/*/rejects.csv", "/v1/…"}
+    assert asked - known == set()
 
 
 def test_every_step_of_the_dollar_names_a_function_that_is_there() -> None:

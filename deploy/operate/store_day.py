@@ -9,6 +9,6 @@ ORDERS_BY_STATUS = (
     "SELECT status, count(*)::int AS orders FROM orders WHERE trade_date = $1 GROUP BY status ORDER BY status"
 )
 UNJUDGED = """
-SELECT count(*)::int FROM confirmations AS c JOIN orders AS o USING (order_id)
-WHERE o.trade_date = $1 AND c.verdict IS NULL"""
+SELECT count(*)::int FROM confirmations AS c
+WHERE c.verdict IS NULL AND (SELECT o.trade_date FROM orders AS o WHERE o.order_id = c.order_id) = $1"""
 PROOF = "SELECT status FROM proofs WHERE trade_date = $1"

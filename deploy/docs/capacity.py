@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import math
 import sys
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
+
+from deploy.docs.capacity_page import page
+from deploy.docs.capacity_plan import Plan
 
 FIGURES = Path(__file__).with_name("capacity_figures.json")
 PAGE = "docs/capacity.md"
@@ -24,28 +26,6 @@ LANES_PER_WORKER = 16
 PARTITIONS_MAX = 4_096
 WORKERS_MIN = 2
 """So that one can die."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a number of accounts needs."""
-
-    accounts: int
-    peak_lines: int
-    """Contributions of the busiest payday."""
-    peak_per_second: int
-    workers: dict[str, int]
-    """Worker processes by service; one uses at most one CPU."""
-    partitions: int
-    broker_cpus: int
-    database_cpus: dict[str, int]
-    """CPUs of the primary, by service."""
-    terabytes_per_year: dict[str, Decimal]
-    """What is added in a year, one copy: tables by service, and the log."""
-    databases: dict[str, str]
-    """How each service's database is laid out."""
-    dollars_per_year: Decimal
-    cents_per_participant: Decimal
 
 
 def plan(accounts: int, figures: dict[str, Any]) -> Plan:
@@ -156,8 +136,6 @@ def figures_of(document: dict[str, Any]) -> dict[str, Any]:
 
 def capacity_page() -> dict[str, str]:
     """The page by its path."""
-    from deploy.docs.capacity_page import page
-
     figures = json.loads(FIGURES.read_text())
     return {PAGE: page(figures, [plan(accounts, figures) for accounts in ACCOUNTS])}
 

@@ -125,6 +125,40 @@ def rejoin(
 
 
 @backup_app.command()
+def rebuild(
+    service: Annotated[
+        list[str] | None, typer.Option("--service", help="Only this one and every one after it; may be repeated.")
+    ] = None,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Without any backup, with all workers stopped: empty databases, to be filled again from the logs.
+
+    What was there is kept under another name. Start the workers afterwards; they read the logs from the beginning.
+    """
+    from deploy.operate.books import SERVICES
+    from deploy.operate.target import TROUBLE, find_cluster
+    from deploy.recovery.rebuild import empty_databases
+    from deploy.recovery.rejoin import rejoin as join_again
+
+    async def both() -> dict[str, str]:
+        kept = await empty_databases(find_cluster(folder), service or SERVICES)
+        await join_again(find_cluster(folder), list(kept))
+        return kept
+
+    try:
+        kept = asyncio.run(both())
+    except TROUBLE as problem:
+        fail(str(problem), as_json=as_json)
+    if as_json:
+        print_document({"ok": True, "kept": kept})
+        return
+    for name, where in kept.items():
+        out.print(f"{name} starts from nothing; what was there is {where}", markup=False)
+    note("start the workers: they decide again from the beginning of the logs")
+
+
+@backup_app.command()
 def pause(folder: FolderOption = None, as_json: JsonOption = False) -> None:
     """End the workers of an embedded cluster before a restore; Kafka and PostgreSQL go on."""
     from deploy.recovery.pausing import pause as pause_workers

@@ -22,6 +22,7 @@ from deploy.operate.target import of_folder
 from deploy.recovery.backup import finish_segment, streaming, take_base
 from deploy.recovery.pausing import pause, resume
 from deploy.recovery.programs import Address, ProgramFailed
+from deploy.recovery.rebuild import empty_databases
 from deploy.recovery.rejoin import CannotRejoin, Link, rejoin
 from deploy.recovery.restore import READ_ONLY, restore_services
 from deploy.scenarios.facts import Outgoing
@@ -281,6 +282,19 @@ async def test_nothing_is_missing_at_the_end_of_the_log(story: Story) -> None:
     assert (await state_hash(story.config)).differing_tables(story.before) == []
     assert void(await rejoin(story.config, SERVICES)) == 0
     await story.start_workers()
+    await story.goes_on()
+
+
+async def test_without_any_backup_the_logs_give_the_same_books(story: Story) -> None:
+    await story.stop_workers()
+    story.pack_into(2 * REPLAYED_LINES_PER_RECORD)
+    kept = await empty_databases(story.config, SERVICES)
+    assert sorted(kept) == sorted(SERVICES)
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        await story.execute("trading", "UPDATE lanes SET generation = generation")
+    assert void(await rejoin(story.config, SERVICES)) > 0
+    await story.start_workers()
+    await story.comes_out_the_same()
     await story.goes_on()
 
 

@@ -79,6 +79,35 @@ class BrokerSecurity:
         return "".join(f"{line}\n" for line in lines)
 
 
+# Retention is unlimited because books are rebuilt from the logs; a foreign transaction may stay open for at most 60 s
+# because it holds back the cut; sessions are short so that a lost worker is noticed at once.
+SETTINGS: dict[str, object] = {
+    "process.roles": "broker,controller",
+    "controller.listener.names": "CONTROLLER",
+    "auto.create.topics.enable": "false",
+    "delete.topic.enable": "true",
+    "num.partitions": 8,
+    "offsets.topic.num.partitions": 4,
+    "transaction.state.log.num.partitions": 4,
+    "transaction.max.timeout.ms": 60_000,
+    "share.coordinator.state.topic.num.partitions": 1,
+    "group.initial.rebalance.delay.ms": 0,
+    "group.min.session.timeout.ms": 1_000,
+    # On a busy machine several nodes take long to find each other; the default is to give up after a minute.
+    "initial.broker.registration.timeout.ms": 300_000,
+    "broker.heartbeat.interval.ms": 500,
+    "broker.session.timeout.ms": 3_000,  # A broker killed hard may register again only after this.
+    "log.retention.ms": -1,
+    "log.cleaner.dedupe.buffer.size": 8 << 20,
+    "compression.type": "producer",
+    "message.max.bytes": 1_048_588,
+    "num.network.threads": 2,
+    "num.io.threads": 3,
+    "background.threads": 2,
+    "num.recovery.threads.per.data.dir": 2,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class BrokerNode:
     """One combined broker and controller of the embedded Kafka."""
@@ -93,52 +122,25 @@ class BrokerNode:
     security: BrokerSecurity | None = None
 
     def properties(self) -> str:
-        """The server.properties of this node.
-
-        Retention is unlimited because books are rebuilt from the logs; a foreign transaction may stay open for at
-        most 60 s because it holds back the cut; sessions are short so that a lost worker is noticed at once.
-        """
+        """The server.properties of this node."""
         copies = min(len(self.all_nodes), 3)
         voters = ",".join(f"{number}@127.0.0.1:{port}" for number, port in self.all_nodes)
         clients = CLIENTS if self.security else "PLAINTEXT"
-        settings: dict[str, object] = {
-            "process.roles": "broker,controller",
+        settings = SETTINGS | {
             "node.id": self.number,
             "controller.quorum.voters": voters,
             "listeners": f"{clients}://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
             "advertised.listeners": f"{clients}://127.0.0.1:{self.port}",
-            "controller.listener.names": "CONTROLLER",
             "log.dirs": self.log_folder,
-            "auto.create.topics.enable": "false",
-            "delete.topic.enable": "true",
-            "num.partitions": 8,
             "default.replication.factor": copies,
             "min.insync.replicas": max(1, copies - 1),
             "offsets.topic.replication.factor": copies,
-            "offsets.topic.num.partitions": 4,
             "transaction.state.log.replication.factor": copies,
             "transaction.state.log.min.isr": max(1, copies - 1),
-            "transaction.state.log.num.partitions": 4,
-            "transaction.max.timeout.ms": 60_000,
             "share.coordinator.state.topic.replication.factor": copies,
             "share.coordinator.state.topic.min.isr": max(1, copies - 1),
-            "share.coordinator.state.topic.num.partitions": 1,
-            "group.initial.rebalance.delay.ms": 0,
-            "group.min.session.timeout.ms": 1_000,
-            # On a busy machine several nodes take long to find each other; the default is to give up after a minute.
-            "initial.broker.registration.timeout.ms": 300_000,
             "controller.quorum.election.timeout.ms": 1_000 if copies == 1 else 3_000,
             "controller.quorum.fetch.timeout.ms": 2_000 if copies == 1 else 5_000,
-            "broker.heartbeat.interval.ms": 500,
-            "broker.session.timeout.ms": 3_000,  # A broker killed hard may register again only after this.
-            "log.retention.ms": -1,
-            "log.cleaner.dedupe.buffer.size": 8 << 20,
-            "compression.type": "producer",
-            "message.max.bytes": 1_048_588,
-            "num.network.threads": 2,
-            "num.io.threads": 3,
-            "background.threads": 2,
-            "num.recovery.threads.per.data.dir": 2,
         }
         if self.security is not None:
             settings |= self.security.properties()

@@ -34,6 +34,9 @@ def day() -> None:
 def close(
     trade_date: DateArgument,
     value: Annotated[bool, typer.Option("--value", help="Value the date too, once every order is answered.")] = False,
+    as_is: Annotated[
+        bool, typer.Option("--as-is", help="With --value: wait for no answers; what has none stays in flight.")
+    ] = False,
     wait: Annotated[bool, typer.Option(help="Wait until the date is closed; else only for the engine's yes.")] = True,
     seconds: Annotated[float, typer.Option("--timeout", min=1, help="Seconds to wait at most.")] = 600.0,
     folder: FolderOption = None,
@@ -44,12 +47,14 @@ def close(
     from deploy.operate.target import TROUBLE, find_cluster
     from shared.runtime.logs import configure_logs
 
+    if as_is and not value:
+        fail("--as-is is about valuing: give --value, too", as_json=as_json, status=2)
     configure_logs("day", "ERROR")
     chosen: date = trade_date.date()
 
     async def run() -> Closing:
         config = find_cluster(folder)
-        return await close_day(config, chosen, value=value, wait=wait, seconds=seconds, tell=note)
+        return await close_day(config, chosen, value=value, as_is=as_is, wait=wait, seconds=seconds, tell=note)
 
     try:
         closing = asyncio.run(run())

@@ -22,6 +22,7 @@ from shared.runtime.clients import Pool, kafka_producer, open_pool
 from shared.runtime.settings import Settings
 
 POLL_SECONDS = 0.2
+CLOSED_BEFORE, VALUED_BEFORE = "refused: closed before", "refused: valued before"
 OPERATOR_SOURCE = "/nestwork/operator"
 
 Tell = Callable[[str], None]
@@ -64,24 +65,34 @@ class Closing:
 
 
 async def close_day(
-    config: Settings, day: date, *, value: bool = False, wait: bool = True, seconds: float = 600.0, tell: Tell
+    config: Settings,
+    day: date,
+    *,
+    value: bool = False,
+    as_is: bool = False,
+    wait: bool = True,
+    seconds: float = 600.0,
+    tell: Tell,
 ) -> Closing:
     """Ask for the close of ``day`` and wait for it; with ``value``, value it too once every order is answered.
 
-    Without ``wait`` only the engine's yes is waited for. Raises ``Refused`` or ``NotInTime``.
+    To be valued, a date may have been closed before. ``as_is`` values it with what is there: what is not answered stays
+    in flight. Without ``wait`` only the engine's yes is waited for. Raises ``Refused`` or ``NotInTime``.
     """
     async with AsyncExitStack() as stack:
         pools = [await stack.enter_async_context(await open_pool(f"nestwork_{name}", config, size=1))
                  for name in ("trading", "valuation")]  # fmt: skip
         closer = Closer(config, day, *pools, deadline=time.monotonic() + seconds, tell=tell)
-        await closer.command(CloseRequested, "close")
+        await closer.command(CloseRequested, "close", fine=(CLOSED_BEFORE,) if value else ())
         if not (wait or value):
             return await closer.result("requested")
         await closer.until(closer.is_decided, "its orders to be made", "day")
         if not value:
             return await closer.result("closed")
-        await closer.until(closer.is_answered, "every order to be answered and every confirmation judged")
-        await closer.command(ValueRequested, "value")
+        if not await closer.is_valued():  # What is answered after the value cut is judged with the next date.
+            if not as_is:
+                await closer.until(closer.is_answered, "every order to be answered and every confirmation judged")
+            await closer.command(ValueRequested, "value", fine=(VALUED_BEFORE,))
         await closer.until(closer.proof, "valuation's proof (prices and the custodian's holdings must be there)")
         return await closer.result("valued")
 
@@ -95,8 +106,8 @@ class Closer:
         self._config, self._day, self._trading, self._valuation = config, day, trading, valuation
         self._deadline, self._tell = deadline, tell
 
-    async def command(self, model: Command, kind: str) -> None:
-        """Publish a command and wait for what the engine says to it. Raises ``Refused``."""
+    async def command(self, model: Command, kind: str, fine: tuple[str, ...] = ()) -> None:
+        """Publish a command and wait for what the engine says to it. Raises ``Refused``, unless that is ``fine``."""
         ce_id = f"{kind}/{self._day.isoformat()}/{secrets.token_hex(8)}"
         await _publish(self._config, model, self._day, ce_id)
         self._tell(f"asked to {kind} {self._day}")
@@ -108,7 +119,9 @@ class Closer:
             return outcome[0]
 
         await self.until(answered, "trading's answer to the command")
-        if outcome[0] != "done":
+        if outcome[0] in fine:
+            self._tell(f"{self._day}: {outcome[0]}")
+        elif outcome[0] != "done":
             raise Refused(f"{kind} of {self._day}: {outcome[0]}")
 
     async def until(self, holds: Callable[..., Awaitable[Any]], awaited: str, *arguments: Any) -> None:
@@ -126,6 +139,10 @@ class Closer:
         """True when the builder has decided the date and its cut stands in every log."""
         marked = await self._trading.fetchval(store_day.MARKED, "cut", self._day)
         return bool(marked and await self._trading.fetchval(store_day.DECIDED, cycle, self._day))
+
+    async def is_valued(self) -> bool:
+        """True when the value cut was marked."""
+        return await self._trading.fetchval(store_day.MARKED, "value", self._day) is not None
 
     async def is_answered(self) -> bool:
         """True when no order is unanswered, no correction is awaited and nothing waits for its judgement."""

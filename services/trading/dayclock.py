@@ -50,16 +50,14 @@ async def _tick(control: Control, connection: Connection) -> None:
     await _append_missing(control, connection)
     for command in await connection.fetch(store_days.PENDING_COMMANDS):
         outcome = await _obey(connection, command["kind"], command["trade_date"])
-        if outcome is None:
-            break
         await connection.execute(store_days.FINISH_COMMAND, command["version"], outcome)
         await _append_missing(control, connection)
     if control.config.market_mode == "on":
         await _follow_market(control, connection, datetime.now(UTC))
 
 
-async def _obey(connection: Connection, kind: str, day: date) -> str | None:
-    """Mark what a command asks for; returns its outcome, or ``None`` while it has to wait."""
+async def _obey(connection: Connection, kind: str, day: date) -> str:
+    """Mark what a command asks for; returns its outcome."""
     if not is_trading_day(day) or not has_next_trading_day(day):
         return NO_NEXT_DATE if is_trading_day(day) else "refused: not a trading day"
     last_cut = await connection.fetchval(store_days.LAST_MARK, "cut")
@@ -70,7 +68,7 @@ async def _obey(connection: Connection, kind: str, day: date) -> str | None:
             await mark_cut(connection, due)
         return "done"
     if last_cut is None or day > last_cut:
-        return None
+        return "refused: not closed yet"  # Waiting for its cut it would value the date before its orders are answered.
     last_value = await connection.fetchval(store_days.LAST_MARK, "value")
     if last_value is not None and day <= last_value:
         return "refused: valued before"

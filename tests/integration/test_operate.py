@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
@@ -20,7 +21,7 @@ from typer.testing import CliRunner, Result
 from deploy.cli.main import app
 from deploy.cluster import Cluster
 from deploy.operate.books import SERVICES, Book, Books
-from deploy.operate.day import NotInTime, Refused, close_day
+from deploy.operate.day import Closer, NotInTime, Refused, close_day
 from deploy.operate.letters import list_letters, show_letter
 from deploy.operate.proof import NotClosed, Proof, prove, prove_books
 from deploy.operate.replay import replay
@@ -30,9 +31,9 @@ from deploy.operate.target import of_folder
 from deploy.scenarios.facts import Outgoing
 from deploy.scenarios.publisher import open_publisher
 from shared.events import topics
-from shared.events.market import PriceFact
+from shared.events.market import PriceFact, ValueRequested
 from shared.events.payroll import Contribution, PayrollFunded
-from shared.runtime.clients import kafka_producer, kafka_reader
+from shared.runtime.clients import kafka_producer, kafka_reader, open_pool
 from shared.runtime.settings import Settings
 from shared.values.hashing import murmur2
 from tests.support.operated import operated_cluster
@@ -42,6 +43,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 FIRST, SECOND = date(2026, 11, 20), date(2026, 11, 23)
 TUESDAY, WEDNESDAY, FRIDAY = date(2026, 11, 24), date(2026, 11, 25), date(2026, 11, 27)  # Thursday is Thanksgiving.
+MONDAY = date(2026, 11, 30)
 SOURCE = "/test/operator"
 
 
@@ -454,6 +456,49 @@ async def a_closed_date_is_refused(operated: Cluster, config: Settings) -> None:
         found = await command(operated, "day", "close", day.isoformat())
         assert found.exit_code == 1
         assert "refused" in json.loads(found.stdout)["error"]
+
+
+async def test_a_date_nobody_answers_for_is_valued_as_it_is_and_the_next_one_proves_all(
+    operated: Cluster, config: Settings
+) -> None:
+    """As the runbook tells, while the custodian is away: its answers are posted with the next date."""
+    await publish(config, [line("v1", "s000-P1", "V1", 20_000), funding("v-cash", "V1", 20_000)])
+    await publish(config, [price("s000-F1", MONDAY, "24.00"), price("s000-F2", MONDAY, "13.00")])
+    operated.hold("custodian")
+    operated.process("custodian").identity.send(9)
+    try:
+        with pytest.raises(Refused, match="not closed yet"):
+            await value_only(config, MONDAY)
+        assert (await close_day(config, MONDAY, seconds=60, tell=lambda _: None)).state == "closed"
+        refused = await command(operated, "day", "close", MONDAY.isoformat(), "--value", "--timeout", "2")
+        assert (refused.exit_code, "every order to be answered" in refused.stdout) == (1, True)
+        with pytest.raises(NotInTime, match="holdings"):
+            await close_day(config, MONDAY, value=True, as_is=True, seconds=5, tell=lambda _: None)
+    finally:
+        operated.release("custodian")
+    assert (await close_day(config, MONDAY, value=True, seconds=90, tell=lambda _: None)).state == "valued"
+    await answered(config, MONDAY)
+    await close_and_prove(config, date(2026, 12, 1))
+
+
+async def answered(config: Settings, day: date) -> None:
+    """Wait until the custodian has said something about every order of a date."""
+    missing = (
+        "SELECT count(*) FROM orders AS o WHERE trade_date = $1"
+        " AND NOT EXISTS (SELECT FROM confirmations AS c WHERE c.order_id = o.order_id)"
+    )
+    async with await open_pool("nestwork_trading", config, size=1) as trading:
+
+        async def none_is() -> bool:
+            return await trading.fetchval(missing, day) == 0
+
+        await eventually(none_is, seconds=60)
+
+
+async def value_only(config: Settings, day: date) -> None:
+    async with await open_pool("nestwork_trading", config, size=1) as trading:
+        closer = Closer(config, day, trading, trading, deadline=time.monotonic() + 30, tell=lambda _: None)
+        await closer.command(ValueRequested, "value")
 
 
 async def test_a_close_that_takes_too_long_says_what_it_waits_for(operated: Cluster, config: Settings) -> None:

@@ -100,7 +100,7 @@ class Events:
         if self.mood == "pennies":
             return self.rng.choice((0, 1, 1, 1, 2, 3, 5, 7, 10, 11, 33))
         if source.startswith("rollover") and self.chance(20):
-            return self.rng.randint(1, 1_234_567_890)
+            return self.rng.randint(1, 123_456_789)
         most = 600_000 if self.mood == "law" and source in DEFERRALS else 60_000
         return self.rng.randint(1, self.rng.choice((most, most // 10, 100)))
 

@@ -128,7 +128,7 @@ class Scene:
         if self.chance(70):
             return Person(self.born(), LONG_AGO, wages=wages)
         hired = date(self.year - self.rng.randint(1, 7), self.dates[0].month, self.rng.randint(1, 28))
-        if any((hired - timedelta(days=1)).timetuple()[1:3] == (day.month, day.day) for day in self.dates):
+        while any((hired - timedelta(days=1)).timetuple()[1:3] == (day.month, day.day) for day in self.dates):
             hired -= timedelta(days=1)  # Whether a year is whole on the eve of its day is not said anywhere.
         gone = date(self.year - 1, 2, 27) if hired.year < self.year - 1 and self.chance(20) else None
         return Person(self.born(), hired, gone, wages)

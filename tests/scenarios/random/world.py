@@ -89,6 +89,8 @@ class Run:
     lines: list[Line] = field(default_factory=list)
     funded: int = 0
     used: int = 0
+    is_named: bool = False
+    """True when cash came for it after a line that says whose run it is."""
 
 
 class World:
@@ -146,7 +148,9 @@ class World:
 
     def fund(self, run: str, cents: int, plan: str) -> None:
         """Cash for a run, which may come before its lines."""
-        self.runs.setdefault(run, Run(plan)).funded += cents
+        found = self.runs.setdefault(run, Run(plan))
+        found.funded += cents
+        found.is_named |= bool(found.lines)
 
     def held_in(self, run: str) -> bool:
         """True when a line of the run waits for something."""
@@ -298,18 +302,27 @@ class World:
             for (who, source, fund), units in sorted(plan.trust.units.items()):
                 held = positions.setdefault(who, {}).setdefault(source, {})
                 held[fund] = scaled(units, self.decimals[fund])
-        cash = {name: plan.trust.cash for name, plan in self.plans.items()}
-        for run in self.runs.values():
-            if not run.lines:
-                continue  # Nobody can know whose cash it is.
-            cash[run.plan] += max(0, run.funded - run.used)
         return {
             "receipts": answers,
             "credited": credited,
             "positions": positions,
             "balances": {who: dollars(cents) for who, cents in sorted(worth.items())},
-            "cash": {name: dollars(cents) for name, cents in sorted(cash.items())},
+            "cash": self._cash(),
         }
+
+    def _cash(self) -> dict[str, str]:
+        """Unallocated dollars by plan; left out where cash came of which nothing says yet whose it is."""
+        cash = {name: plan.trust.cash for name, plan in self.plans.items()}
+        unclear = set()
+        for run in self.runs.values():
+            cash[run.plan] += max(0, run.funded - run.used)
+            if (
+                run.funded
+                and not run.is_named
+                and not any(line.decision is not None and line.decision.accepted for line in run.lines)
+            ):
+                unclear.add(run.plan)
+        return {name: dollars(cents) for name, cents in sorted(cash.items()) if name not in unclear}
 
     def _vested(self, on: date, prices: Mapping[str, str]) -> dict[str, str]:
         """Dollars of what belongs to each member of a plan with a schedule, also if he left today."""

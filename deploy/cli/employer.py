@@ -1,19 +1,24 @@
-"""`nestwork employer`: the employer's money of a whole year, worked out by the rules and sent as payroll lines."""
+"""`nestwork employer`: the employer's money of a whole year, forfeitures and restorations, worked out by the rules."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from deploy.cli.day import FolderOption
 from deploy.cli.output import JsonOption, fail, out, print_document
 
-employer_app = typer.Typer(no_args_is_help=True, help="True-ups, nonelective and discretionary employer money.")
+if TYPE_CHECKING:
+    from deploy.operate.forfeitures import Given
+
+employer_app = typer.Typer(no_args_is_help=True, help="Employer money of a year; forfeitures and restorations.")
 
 PlanArgument = Annotated[str, typer.Argument(metavar="PLAN")]
+ParticipantArgument = Annotated[str, typer.Argument(metavar="PARTICIPANT")]
 YearArgument = Annotated[int, typer.Argument(min=1987, max=2200, help="The calendar year the money is for.")]
 PayrollOption = Annotated[
     str, typer.Option("--payroll", help="The run the lines belong to; sent twice it gives nothing twice.")
@@ -98,6 +103,58 @@ def profit_sharing(
         "kind": "discretionary", "plan_id": plan, "year": year, "cents": cents, "method": method, "source": source,
     }  # fmt: skip
     _give(asked, payroll, pay_date, dry_run=dry_run, folder=folder, as_json=as_json)
+
+
+@employer_app.command("forfeit")
+def forfeit(
+    plan: PlanArgument,
+    participant: ParticipantArgument,
+    payroll: Annotated[str, typer.Option("--payroll", help="The name under which the forfeiture is found again.")],
+    because: Annotated[
+        Literal["cash_out", "breaks"],
+        typer.Option("--because", help="The vested balance was paid out, or five one-year breaks went by."),
+    ],
+    dry_run: DryRunOption = False,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take what somebody who left is not vested in into the plan's forfeiture account."""
+    from deploy.operate.forfeitures import forfeit as send
+
+    _run(lambda config: send(config, plan, participant, because, payroll, dry_run=dry_run), folder, as_json=as_json)
+
+
+@employer_app.command("restore")
+def restore(
+    plan: PlanArgument,
+    participant: ParticipantArgument,
+    payroll: Annotated[str, typer.Option("--payroll", help="The run by which the employer's cash comes.")],
+    pay_date: Annotated[datetime, typer.Option("--pay-date", formats=["%Y-%m-%d"], help="The date of the run.")],
+    dry_run: DryRunOption = False,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give back, in the same cents, what somebody forfeited who works again."""
+    from deploy.operate.forfeitures import restore as send
+
+    paid_on = pay_date.date()
+    _run(lambda config: send(config, plan, participant, payroll, paid_on, dry_run=dry_run), folder, as_json=as_json)
+
+
+def _run(work: Callable[[Any], Coroutine[Any, Any, Given]], folder: Any, *, as_json: bool) -> None:
+    from deploy.operate.target import TROUBLE, find_cluster
+
+    try:
+        given = asyncio.run(work(find_cluster(folder)))
+    except (*TROUBLE, ValueError) as problem:
+        fail(str(problem), as_json=as_json)
+    if as_json:
+        print_document({"ok": True, **given.as_json()})
+        return
+    for source, cents in sorted(given.by_source.items()):
+        out.print(f"{source:<24}{cents:>14}", markup=False)
+    verb = "sent" if given.sent else "not sent"
+    out.print(f"{given.kind} of {given.cents} cents, {len(given.requests)} requests, {verb}", markup=False)
 
 
 def _give(

@@ -92,7 +92,11 @@ async def _cash(books: Books, day: date) -> list[Equation]:
         for row in await book.rows(statement, day):
             ours[row["plan_id"]] += row["cents"]
     cost = await books.valuation.whole(store_reversals.COST_OF_SALES, day)
+    moved = await books.trading.row(store_reversals.FORFEITED_BY_JOURNAL, day)
+    kept = await books.trading.row(store_reversals.FORFEITED_BY_PERSON, day)
     return [
+        Equation("forfeiture account by the journal = by participant, cents", moved["cents"], kept["cents"]),
+        Equation("cost of forfeited shares by the journal = by participant, cents", moved["cost"], kept["cost"]),
         Equation("sold + cancelled = posted to plan cash, cents", sold + packed["cancelled"], posted["cents"]),
         Equation(
             "cost out of positions + cancelled = reversed by plan cash", cost + packed["cancelled"], posted["cost"]

@@ -51,6 +51,12 @@ FROM journal WHERE trade_date = $1 AND kind IN ('plan_cash', 'plan_cash_reversed
 PLAN_CASH = """
 SELECT plan_id, sum(amounts[3] + amounts[4])::bigint AS cents FROM journal
 WHERE trade_date <= $1 AND kind IN ('plan_cash', 'plan_cash_reversed') GROUP BY plan_id"""
+FORFEITED_BY_JOURNAL = """
+SELECT coalesce(sum(amounts[4]), 0)::bigint AS cents, coalesce(sum(amounts[5] - amounts[1]), 0)::bigint AS cost
+FROM journal WHERE trade_date = $1 AND kind IN ('forfeiture', 'forfeiture_reversed')"""
+FORFEITED_BY_PERSON = """
+SELECT coalesce(sum(cents), 0)::bigint AS cents, coalesce(sum(cost), 0)::bigint AS cost FROM forfeitures
+WHERE book_date = $1"""
 UNUSED_FUNDING = """
 SELECT plan_id, sum(greatest(cents, 0))::bigint AS cents FROM (
     SELECT plan_id, payroll_id, sum(cents) AS cents FROM (

@@ -16,7 +16,7 @@ FROM journal WHERE participant_id IS NULL AND trade_date <= $1
 GROUP BY plan_id, trade_date, kind, payroll_id, accounts::text"""
 PLAN_CASH = """
 SELECT plan_id, trade_date, kind, order_id, version, amounts FROM journal
-WHERE kind IN ('plan_cash', 'plan_cash_reversed') AND trade_date <= $1"""
+WHERE kind IN ('plan_cash', 'plan_cash_reversed', 'forfeiture', 'forfeiture_reversed') AND trade_date <= $1"""
 RUN_PARTS = """
 SELECT plan_id, trade_date, payroll_id, sum(lines)::text, sum(submitted)::text, sum(accepted)::text,
        sum(rejected)::text, released_for

@@ -585,6 +585,7 @@ CREATE TABLE public.reversals (
     left_of_line text NOT NULL,
     went text,
     trace text,
+    forfeits boolean DEFAULT false NOT NULL,
     CONSTRAINT reversals_cents_check CHECK ((0 < ALL (cents))),
     CONSTRAINT reversals_check CHECK ((cardinality(sources) = cardinality(cents))),
     CONSTRAINT reversals_went_check CHECK ((went = ANY (ARRAY['released_less'::text, 'taken_back'::text])))
@@ -598,6 +599,8 @@ COMMENT ON COLUMN public.reversals.payroll_id IS 'The run of the line, not that 
 COMMENT ON COLUMN public.reversals.left_of_line IS 'What the books still have of the line after this reversal, as JSON.';
 
 COMMENT ON COLUMN public.reversals.went IS 'Decided when the lane reads the date: the run was still to be released, or its shares are sold.';
+
+COMMENT ON COLUMN public.reversals.forfeits IS 'The unvested part of somebody who left, not what payroll sent by mistake.';
 
 CREATE TABLE public.run_controls (
     payroll_id text NOT NULL,

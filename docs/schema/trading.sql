@@ -170,6 +170,35 @@ ALTER TABLE ONLY public.facts ALTER COLUMN body SET STATISTICS 0;
 
 COMMENT ON TABLE public.facts IS 'A first fact governs the date it was received for; a changed one the dates after it.';
 
+CREATE TABLE public.forfeitures (
+    entry bigint NOT NULL,
+    book_date date NOT NULL,
+    plan_id text NOT NULL,
+    participant_id text NOT NULL,
+    source text NOT NULL,
+    name text NOT NULL,
+    version integer NOT NULL,
+    cost bigint NOT NULL,
+    cents bigint NOT NULL
+);
+
+COMMENT ON TABLE public.forfeitures IS 'What forfeited shares brought, by participant and source; the journal has the same by plan. Negative where a confirmation was corrected.';
+
+COMMENT ON COLUMN public.forfeitures.name IS 'The order that sold the shares, or the name of what needed none.';
+
+COMMENT ON COLUMN public.forfeitures.cost IS 'The cents that were taken back of payroll lines.';
+
+COMMENT ON COLUMN public.forfeitures.cents IS 'The dollars they brought: what a restoration gives back.';
+
+ALTER TABLE public.forfeitures ALTER COLUMN entry ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.forfeitures_entry_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.identities (
     bucket smallint NOT NULL,
     identity uuid NOT NULL,
@@ -679,6 +708,7 @@ CREATE TABLE public.reversal_legs (
     done_for date,
     bought_by text,
     units bigint,
+    forfeits boolean DEFAULT false NOT NULL,
     CONSTRAINT reversal_legs_cents_check CHECK ((cents > 0)),
     CONSTRAINT reversal_legs_check CHECK (((done IS NULL) = (done_for IS NULL))),
     CONSTRAINT reversal_legs_check1 CHECK (((NOT (done IS DISTINCT FROM 'sold'::text)) = (units IS NOT NULL))),
@@ -692,6 +722,8 @@ COMMENT ON TABLE public.reversal_legs IS 'Legs of reversed lines: shares to sell
 COMMENT ON COLUMN public.reversal_legs.instructed_for IS 'The trade date of the leg that is taken back.';
 
 COMMENT ON COLUMN public.reversal_legs.bought_by IS 'The order whose shares are sold.';
+
+COMMENT ON COLUMN public.reversal_legs.forfeits IS 'Taken from somebody who left before it was vested: its dollars go to the forfeiture account.';
 
 CREATE TABLE public.schema_migrations (
     name text NOT NULL,
@@ -783,6 +815,12 @@ ALTER TABLE ONLY public.fact_topics
 
 ALTER TABLE ONLY public.facts
     ADD CONSTRAINT facts_pkey PRIMARY KEY (topic, key, version);
+
+ALTER TABLE ONLY public.forfeitures
+    ADD CONSTRAINT forfeitures_name_version_participant_id_source_cost_key UNIQUE (name, version, participant_id, source, cost);
+
+ALTER TABLE ONLY public.forfeitures
+    ADD CONSTRAINT forfeitures_pkey PRIMARY KEY (entry);
 
 ALTER TABLE ONLY public.identities
     ADD CONSTRAINT identities_pkey PRIMARY KEY (bucket, identity);
@@ -893,6 +931,8 @@ CREATE UNIQUE INDEX dead_letters_by_record ON public.dead_letters USING btree (t
 CREATE INDEX dead_letters_waiting ON public.dead_letters USING btree (code) INCLUDE (cents, recorded_at) WHERE (replayed_at IS NULL);
 
 CREATE INDEX facts_by_version ON public.facts USING btree (topic, version);
+
+CREATE INDEX forfeitures_by_participant ON public.forfeitures USING btree (plan_id, participant_id);
 
 CREATE INDEX journal_plan_cash ON ONLY public.journal USING btree (lane, plan_id) WHERE (kind = ANY (ARRAY['plan_cash'::text, 'plan_cash_reversed'::text]));
 

@@ -39,6 +39,7 @@ class Reversal(msgspec.Struct, gc=False):
     sources: list[str]
     amounts: list[int]
     trace: str | None = None
+    forfeits: bool = False
 
     @property
     def cents(self) -> int:
@@ -51,11 +52,12 @@ def explode_reversals(record: Record) -> list[Reversal]:
     batch = _decode(record.value or b"")
     trade_date = dated(record, batch.trade_date)
     traces = batch.traces or [None] * len(batch.participants)
+    forfeits = batch.forfeits or [False] * len(batch.participants)
     return [
         Reversal(record.lane, record.topic, record.offset, record.recorded_at, trade_date, *fields)
         for fields in zip(
             batch.participants, batch.plan_ids, batch.buckets, batch.causes, batch.reverses, batch.released_for,
-            batch.sources, batch.cents, traces, strict=True,
+            batch.sources, batch.cents, traces, forfeits, strict=True,
         )
     ]  # fmt: skip
 
@@ -135,6 +137,7 @@ def _say(work: Work, lane: int, lines: list[tuple[Reversal, _Split, list[int]]])
         funds=[split.funds for _, split, _ in lines],
         cents=[matrix for _, _, matrix in lines],
         traces=[item.trace for item in items] if any(item.trace for item in items) else None,
+        forfeits=[item.forfeits for item in items] if any(item.forfeits for item in items) else None,
     )
     work.emit(
         lane,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.contribution import census, closing, handlers, holding, metrics, pages, receipts, reversing, store
-from services.contribution.items import LineItem, explode_line
+from services.contribution.items import LineItem, ReversalRequest, explode_forfeiture, explode_line, explode_reversal
 from services.contribution.rules.limits import limits_of_fact
 from shared.events import payroll, plan
 from shared.events.census import Census
@@ -23,9 +23,8 @@ from shared.runtime.records import PublicRecord
 from shared.runtime.worker import worker_app
 
 LINE = Kind(payroll.Contribution.ce_type, explode_line, holding.accept_lines, LineItem)
-REVERSAL = Kind(
-    payroll.Reversal.ce_type, reversing.explode_reversal, reversing.accept_reversals, reversing.ReversalRequest
-)
+REVERSAL = Kind(payroll.Reversal.ce_type, explode_reversal, reversing.accept_reversals, ReversalRequest)
+FORFEITURE = Kind(payroll.Forfeiture.ce_type, explode_forfeiture, reversing.accept_reversals, ReversalRequest)
 RESOLUTION = Kind(
     payroll.RepeatResolved.ce_type, explode_model(payroll.RepeatResolved), holding.resolve_repeats, PublicRecord
 )
@@ -35,11 +34,11 @@ RUN_EVENTS = (payroll.PayrollOpened, payroll.PayrollClosed, payroll.PayrollFunde
 SERVICE = Service(
     name="contribution",
     inputs=(
-        Input(PAYROLL_CONTRIBUTIONS, (LINE, REVERSAL, RESOLUTION), malformed=receipts.answer_malformed),
+        Input(PAYROLL_CONTRIBUTIONS, (LINE, REVERSAL, FORFEITURE, RESOLUTION), malformed=receipts.answer_malformed),
         Input(PARTICIPANT_CENSUS, (CENSUS,)),
         Input(
             CONTRIBUTIONS_REROUTED,
-            (LINE, REVERSAL, RESOLUTION, CENSUS),
+            (LINE, REVERSAL, FORFEITURE, RESOLUTION, CENSUS),
             internal=True,
             all_to_all=True,
             malformed=receipts.answer_malformed,

@@ -20,9 +20,9 @@ from services.contribution.handlers import (
     load_batch,
     record_decision,
 )
-from services.contribution.items import LineItem
+from services.contribution.items import LineItem, ReversalRequest
 from services.contribution.metrics import count_lines
-from services.contribution.reversing import HeldReversal, ReversalRequest, free_reversals
+from services.contribution.reversing import HeldReversal, free_reversals
 from services.contribution.rules.line import LIMITS_NOT_LOADED, LineDecision, refuse_line
 from shared.events.topics import LIMITS
 from shared.runtime.logs import error_text, get_logger

@@ -7,8 +7,14 @@ from datetime import date, datetime
 import msgspec
 
 from services.contribution.rules import intake
+from services.contribution.rules.reversals import Amounts
+from shared.events.payroll import Forfeiture, Reversal
 from shared.runtime.errors import PoisonMessage
-from shared.runtime.records import Record, public_record
+from shared.runtime.publicevents import explode_model
+from shared.runtime.records import PublicRecord, Record, public_record
+from shared.values.identity import identity_of
+
+_explode, _explode_forfeiture = explode_model(Reversal), explode_model(Forfeiture)
 
 
 class LineItem(msgspec.Struct, gc=False):
@@ -58,3 +64,42 @@ def explode_line(record: Record) -> list[LineItem]:
             public.ce_source, public.identity, public.body_hash, line, public.trace,
         )
     ]  # fmt: skip
+
+
+class ReversalRequest(PublicRecord):
+    """A reversal with its place in the log."""
+
+    @property
+    def cents(self) -> int:
+        """It submits nothing, so nothing of payroll's is at stake when it is parked."""
+        return 0
+
+    @property
+    def forfeits(self) -> bool:
+        """Whether it takes the unvested part, and not what payroll sent by mistake."""
+        return self.ce_type == Forfeiture.ce_type
+
+    @property
+    def line_identity(self) -> bytes:
+        """The line it names: a reversal's was sent for the same participant by the same source."""
+        if self.forfeits:
+            return bytes.fromhex(self.body["line"])
+        return identity_of(self.key, self.ce_source, self.body["reverses"])
+
+    @property
+    def amounts(self) -> Amounts | None:
+        """What it asks for; ``None`` = all that is left."""
+        asked = self.body.get("amounts")
+        return None if asked is None else tuple((part["source"], part["cents"]) for part in asked)
+
+
+def explode_reversal(record: Record) -> list[ReversalRequest]:
+    """The reversal of a public record. Raises ``PoisonMessage`` when its shape is wrong."""
+    (public,) = _explode(record)
+    return [ReversalRequest(*msgspec.structs.astuple(public))]
+
+
+def explode_forfeiture(record: Record) -> list[ReversalRequest]:
+    """The forfeiture of a public record. Raises ``PoisonMessage`` when its shape is wrong."""
+    (public,) = _explode_forfeiture(record)
+    return [ReversalRequest(*msgspec.structs.astuple(public))]

@@ -12,61 +12,33 @@ from asyncpg.pgproto.pgproto import UUID
 
 from services.contribution import receipts, store, store_reversals
 from services.contribution.handlers import RULE_SET, Batch, answer_known, find_decided, limits_for, remember
+from services.contribution.items import ReversalRequest
+from services.contribution.rules.forfeiting import forfeit_part, take_uncounted
+from services.contribution.rules.line import RESTORATION
 from services.contribution.rules.records import NOTHING_YET, LineRecord, RecordedPart
 from services.contribution.rules.repeats import without_request
 from services.contribution.rules.reversals import (
     REVERSES_UNKNOWN,
-    Amounts,
     ReversalDecision,
     refuse_reversal,
     reverse_line,
 )
 from shared.events.packed import ReversedBatch
-from shared.events.payroll import Reversal
 from shared.events.topics import CONTRIBUTIONS_RELEASED, PLANS
-from shared.runtime.publicevents import explode_model
-from shared.runtime.records import PublicRecord, Record
 from shared.runtime.work import Task, Work
 from shared.values.hashing import bucket_of
-from shared.values.identity import identity_of
 from shared.values.invariants import InvariantBroken, invariant
 from shared.values.trading_days import GENESIS
 
 WAITING, UNSEEN = "WAITING_FOR_EARLIER_LINE", "WAITING_FOR_ITS_LINE"
 NO_YEAR = 0
 """The year of a reversal whose line did not come yet: no line waits behind it."""
+FORFEITED = "forfeited"
 TAKEN_BACK = "nestwork.contributions.reversed.v1"
 REVERSALS_PER_SLICE = 4_000
 REVERSALS_PER_RECORD = 500
 _json = msgspec.json.Encoder().encode
 _record = msgspec.json.Decoder(LineRecord).decode
-_explode = explode_model(Reversal)
-
-
-class ReversalRequest(PublicRecord):
-    """A reversal with its place in the log."""
-
-    @property
-    def cents(self) -> int:
-        """It submits nothing, so nothing of payroll's is at stake when it is parked."""
-        return 0
-
-    @property
-    def line_identity(self) -> bytes:
-        """The line it names: sent for the same participant by the same source."""
-        return identity_of(self.key, self.ce_source, self.body["reverses"])
-
-    @property
-    def amounts(self) -> Amounts | None:
-        """What it asks for; ``None`` = all that is left."""
-        asked = self.body.get("amounts")
-        return None if asked is None else tuple((part["source"], part["cents"]) for part in asked)
-
-
-def explode_reversal(record: Record) -> list[ReversalRequest]:
-    """The reversal of a public record. Raises ``PoisonMessage`` when its shape is wrong."""
-    (public,) = _explode(record)
-    return [ReversalRequest(*msgspec.structs.astuple(public))]
 
 
 class _Line:
@@ -75,8 +47,10 @@ class _Line:
     def __init__(self, row: Mapping[str, Any]) -> None:
         self.row = row
         self.year_key: store.YearKey = (row["participant_id"], row["plan_id"], row["pay_date"].year)
-        kept = orjson.loads(row["detail"] or "{}").get("record")
+        said = orjson.loads(row["detail"] or "{}")
+        kept = said.get("record")
         self.left: LineRecord = msgspec.convert(kept, LineRecord) if kept else _plain_record(row)
+        self.is_restoration: bool = said.get("employer_money") == RESTORATION
 
 
 def _plain_record(row: Mapping[str, Any]) -> LineRecord:
@@ -178,7 +152,8 @@ def _waits_behind(work: Work, known: _Known, item: ReversalRequest, *, is_closin
     A line that did not come yet may be on its way from another partition; until the date ends, its reversal waits.
     """
     if item.line_identity not in known.identities:
-        return None if is_closing else (item.key, item.body["plan_id"], NO_YEAR)
+        # A forfeiture names a line that was recorded long ago; a reversal may name one that is on its way.
+        return None if is_closing or item.forfeits else (item.key, item.body["plan_id"], NO_YEAR)
     if item.line_identity in known.held:
         return known.held[item.line_identity]
     line = known.lines.get(item.line_identity)
@@ -212,16 +187,23 @@ def _wait(work: Work, item: ReversalRequest) -> None:
 
 def _decide(work: Work, batch: Batch, item: ReversalRequest, line: _Line | None) -> ReversalDecision:
     """By the plan and the limits that the line was decided by."""
-    if line is None or line.row["plan_id"] != item.body["plan_id"] or not line.row["accounts"][:-1]:
+    is_his = line is not None and (line.row["plan_id"], line.row["participant_id"]) == (item.body["plan_id"], item.key)
+    if line is None or not is_his or not line.row["accounts"][:-1]:
         return refuse_reversal(item.amounts or (("", 0),), REVERSES_UNKNOWN, NOTHING_YET)
     plan_id, decided_for = line.row["plan_id"], line.row["trade_date"]
     plan = work.facts.need(PLANS.name, plan_id, decided_for).rules
+    person, before = batch.people[line.year_key[:2]], batch.year_to_date(line.year_key)
+    if item.forfeits:
+        now = work.facts.need(PLANS.name, plan_id, item.trade_date).rules
+        because = item.body["because"]
+        return forfeit_part(line.left, item.amounts or (), because, now, person, item.trade_date, before)
+    if line.is_restoration:
+        return take_uncounted(line.left, item.amounts, before)
     limits = limits_for(work, line.year_key[2], decided_for)
     if limits is None:
         raise InvariantBroken("a line was decided by limits")
     if not line.left.match_source and plan.match is not None:
         line.left = msgspec.structs.replace(line.left, match_source=plan.match.source)
-    person, before = batch.people[line.year_key[:2]], batch.year_to_date(line.year_key)
     return reverse_line(line.left, item.amounts, plan, person, limits, before)
 
 
@@ -243,7 +225,8 @@ def _record_reversal(
     batch.journal.append(
         (
             day, lane, number, recorded_at, "reversal", bucket, item.body["plan_id"], item.key, identity,
-            RULE_SET, item.trace, reverses, [*sources, "receivable"], [*(-one for one in cents), sum(cents)],
+            RULE_SET, item.trace, reverses, [*sources, FORFEITED if item.forfeits else "receivable"],
+            [*(-one for one in cents), sum(cents)],
             _json({name: value for name, value in said.items() if value}).decode(), payroll,
             None if line is None else line.row["pay_date"], None,
             decision.accepted_cents + decision.rejected_cents, decision.rejected_cents,
@@ -261,7 +244,7 @@ def _record_reversal(
             (
                 lane, number, day, recorded_at, bucket, item.body["plan_id"], line.row["payroll_id"],
                 item.key, identity, line.row["cause"], line.row["trade_date"], line.row["entry"], sources, cents,
-                _json(decision.record).decode(), item.trace,
+                _json(decision.record).decode(), item.trace, item.forfeits,
             )
         )  # fmt: skip
     receipts.say_reversed(work, item, decision)
@@ -354,6 +337,7 @@ def _say_taken_back(work: Work, task: Task, rows: list[Any]) -> None:
         sources=[row["sources"] for row in rows],
         cents=[row["cents"] for row in rows],
         traces=[row["trace"] for row in rows] if any(row["trace"] for row in rows) else None,
+        forfeits=[row["forfeits"] for row in rows] if any(row["forfeits"] for row in rows) else None,
     )
     work.emit(
         task.lane,

@@ -15,6 +15,7 @@ PAID = """
 SELECT participant_id, sum(posted.cents)::bigint AS cents
 FROM journal CROSS JOIN LATERAL unnest(accounts, amounts) AS posted(account, cents)
 WHERE plan_id = $1 AND pay_date >= make_date($2, 1, 1) AND pay_date < make_date($2 + 1, 1, 1)
-  AND kind IN ('line', 'reversal') AND posted.account = $3
+  AND kind IN ('line', 'reversal') AND posted.account = $3 AND accounts[cardinality(accounts)] <> 'forfeited'
+  AND (detail ->> 'employer_money') IS DISTINCT FROM 'restoration'
 GROUP BY participant_id"""
 HELD = "SELECT count(*)::int FROM held_lines WHERE plan_id = $1 AND year = $2"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 REVERSAL_COLUMNS = [
     "lane", "entry", "trade_date", "recorded_at", "bucket", "plan_id", "payroll_id", "participant_id", "identity",
-    "line", "line_date", "line_entry", "sources", "cents", "left_of_line", "trace",
+    "line", "line_date", "line_entry", "sources", "cents", "left_of_line", "trace", "forfeits",
 ]  # fmt: skip
 HELD_COLUMNS = [
     "lane", "entry", "trade_date", "plan_id", "participant_id", "payroll_id", "year", "code", "requested",
@@ -46,7 +46,7 @@ ANY_TAKEN_BACK = """
 SELECT DISTINCT lane FROM reversals WHERE trade_date = $1 AND went = 'taken_back' ORDER BY lane"""
 TAKEN_BACK = """
 SELECT r.entry, r.plan_id, r.participant_id, r.bucket, r.identity, r.line, r.sources, r.cents, r.trace,
-       part.released_for
+       r.forfeits, part.released_for
 FROM reversals AS r
 JOIN run_parts AS part ON part.trade_date = r.line_date AND part.lane = r.lane AND part.plan_id = r.plan_id
                       AND part.payroll_id = r.payroll_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from services.trading import store, store_days
+from services.trading import store, store_days, store_forfeitures
 from shared.runtime.clients import Pool
 
 
@@ -53,4 +53,15 @@ def _state(marks: dict[str, bool], decided: set[str]) -> str:
     return "closed" if "day" in decided else "closing"
 
 
-PAGES = {"/v1/days/{date}": trade_day}
+async def plan_forfeitures(pool: Pool, request: Any) -> tuple[int, Any]:
+    """A plan's forfeiture account, a part of its plan cash, and who forfeited it. Unit: cents."""
+    plan_id = request.match_info["plan_id"]
+    rows = await pool.fetch(store_forfeitures.OF_PLAN, plan_id)
+    return 200, {
+        "plan_id": plan_id,
+        "forfeiture_cents": sum(row["cents"] for row in rows),
+        "participants": [dict(row) for row in rows],
+    }
+
+
+PAGES = {"/v1/days/{date}": trade_day, "/v1/plans/{plan_id}/forfeitures": plan_forfeitures}

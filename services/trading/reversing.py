@@ -43,6 +43,7 @@ class ReversedLine(msgspec.Struct, gc=False):
     funds: list[str]
     legs: list[int]
     trace: str | None = None
+    forfeits: bool = False
 
     @property
     def cents(self) -> int:
@@ -55,11 +56,12 @@ def explode_reversed(record: Record) -> list[ReversedLine]:
     batch = _decode(record.value or b"")
     trade_date = dated(record, batch.trade_date)
     traces = batch.traces or [None] * len(batch.participants)
+    forfeits = batch.forfeits or [False] * len(batch.participants)
     return [
         ReversedLine(record.lane, record.topic, record.offset, record.recorded_at, trade_date, *fields)
         for fields in zip(
             batch.participants, batch.plan_ids, batch.buckets, batch.causes, batch.reverses, batch.instructed_for,
-            batch.sources, batch.funds, batch.cents, traces, strict=True,
+            batch.sources, batch.funds, batch.cents, traces, forfeits, strict=True,
         )
     ]  # fmt: skip
 
@@ -83,7 +85,7 @@ async def keep_reversed(work: Work, items: list[ReversedLine]) -> None:
         legs += [
             (
                 item.lane, entry, source, fund, item.trade_date, item.plan_id, item.key, item.bucket, UUID(item.cause),
-                UUID(item.reverses), date.fromisoformat(item.instructed_for), cents,
+                UUID(item.reverses), date.fromisoformat(item.instructed_for), cents, item.forfeits,
             )
             for (source, fund), cents in zip(pairs, item.legs, strict=True)
             if cents

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import msgspec
 from asyncpg.pgproto.pgproto import UUID
 
-from services.trading import store, store_reversals
+from services.trading import store, store_forfeitures, store_reversals
 from services.trading.fill_records import mirror, say_fills
+from services.trading.forfeiting import Account, forfeited_by_order
 from services.trading.handlers import RULE_SET
 from services.trading.items import ConfirmedOrder
 from services.trading.rules.orders import SELL
@@ -60,6 +61,8 @@ async def share_out_sales(work: Work, accepted: list[tuple[Any, int | None]], bo
         await work.connection.fetch(store_reversals.SELL_LEGS_OF, [row["order_id"] for row, _ in accepted])
     )
     before = await _cents_before(work, accepted)
+    forfeited = await forfeited_by_order(work, list(by_order))
+    account = Account(book_date)
     posts: dict[int, list[Any]] = {}
     cash: dict[int, list[Any]] = {}
     for row, reverses in accepted:
@@ -78,10 +81,14 @@ async def share_out_sales(work: Work, accepted: list[tuple[Any, int | None]], bo
         undone = before.get((row["order_id"], reverses), 0)
         for version, cents, sign in ((reverses, undone, -1), (row["version"], row["cents"], 1)):
             if version is not None:
-                outcome = sale_outcome(zip(costs, split_largest_remainder(cents, units), strict=True))
+                proceeds = split_largest_remainder(cents, units)
+                outcome = sale_outcome(zip(costs, proceeds, strict=True))
                 of_plan.append(_posting(row["plan_id"], row["order_id"], version, outcome if sign > 0 else -outcome))
+                sold = zip(keys, costs, proceeds, strict=True)
+                account.add(row["plan_id"], row["order_id"], version, sold, forfeited.get(row["order_id"], {}), sign)
     _ask(work, book_date, "fill_sales", posts)
     _ask(work, book_date, "post_plan_cash", cash)
+    await account.write(work)
 
 
 def _ask(work: Work, day: date, kind: str, by_lane: dict[int, list[Any]], cycle: str = "value") -> None:
@@ -195,6 +202,7 @@ async def settle_without_order(work: Work, day: date) -> None:
         outcome = SaleOutcome(cost=row["cents"], returnable=row["cents"])
         of_plan.append(_posting(row["plan_id"], name, NO_VERSION, outcome))
     _ask(work, day, "post_plan_cash", cash, "day")
+    await _forfeit_cancelled(work, day)
     losses: dict[tuple[str, str], int] = {}
     lanes: dict[int, list[Any]] = {}
     for row in await work.connection.fetch(store_reversals.SELLS_OF_NOTHING, day):
@@ -207,6 +215,21 @@ async def settle_without_order(work: Work, day: date) -> None:
         of_plan = lost.setdefault(bucket_of(plan_id) % work.partitions, [])
         of_plan.append(_posting(plan_id, order_id, NO_VERSION, SaleOutcome(cost=cents, loss=cents)))
     _ask(work, day, "post_plan_cash", lost)
+    account = Account(day)
+    plan_of = {order_id: plan_id for plan_id, order_id in losses}
+    for order_id, forfeited in (await forfeited_by_order(work, list(plan_of))).items():
+        account.add(plan_of[order_id], order_id, NO_VERSION, [(key, c, 0) for key, c in forfeited.items()], forfeited)
+    await account.write(work)
+
+
+async def _forfeit_cancelled(work: Work, day: date) -> None:
+    """Dollars of rejected orders that were forfeited before they bought anything."""
+    account = Account(day, "day")
+    for row in await work.connection.fetch(store_forfeitures.CANCELLED_ON, day):
+        name = f"{day.isoformat()}/{row['plan_id']}/{row['fund_id']}/{row['participant_id']}/{row['source']}/forfeited"
+        key = (row["participant_id"], row["source"])
+        account.add(row["plan_id"], name, NO_VERSION, [(key, row["cents"], row["cents"])], {key: row["cents"]})
+    await account.write(work)
 
 
 async def write_off(work: Work, task: Task) -> None:

@@ -8,7 +8,7 @@ REVERSED_COLUMNS = [
 ]  # fmt: skip
 REVERSAL_LEG_COLUMNS = [
     "lane", "entry", "source", "fund_id", "trade_date", "plan_id", "participant_id", "bucket", "cause", "reverses",
-    "instructed_for", "cents",
+    "instructed_for", "cents", "forfeits",
 ]  # fmt: skip
 SELL_LEG_COLUMNS = [
     "trade_date", "lane", "plan_id", "fund_id", "side", "order_id", "order_date", "total", "participants", "buckets",

@@ -10,6 +10,7 @@ from shared.events.limits import LimitsFact
 from shared.events.market import CloseRequested, DayCutMarker, PriceFact, ValueCutMarker, ValueRequested
 from shared.events.payroll import (
     Contribution,
+    Forfeiture,
     PayrollClosed,
     PayrollFunded,
     PayrollOpened,
@@ -29,7 +30,7 @@ from shared.events.topics import CUT_TOPICS, VALUE_CUT_TOPICS, Topic
 from shared.events.valuation import DayClosed
 
 EVENTS: tuple[type[Event], ...] = (
-    Contribution, Reversal, RepeatResolved, PayrollReceipt, PayrollOpened, PayrollClosed, PayrollFunded,
+    Contribution, Reversal, Forfeiture, RepeatResolved, PayrollReceipt, PayrollOpened, PayrollClosed, PayrollFunded,
     PayrollReturned, Census, ElectionChanged, ExchangeRequested, RebalanceRequested, DistributionRequested,
     ParticipantReceipt, PlanFact, FundFact, LimitsFact, PriceFact, CloseRequested, ValueRequested, Order,
     Confirmation, Holdings, DayClosed, DayCutMarker, ValueCutMarker,

@@ -87,6 +87,8 @@ _LINES = (
 )  # fmt: skip
 
 _LIMITS = (
+    Code("NOT_FORFEITABLE", "error", "The money is vested, or its owner has not left or may still come back.",
+         "Check the plan's vesting schedule and the census; forfeit after a cash-out or five one-year breaks."),
     Code("LIMIT_402G", "error", "The deferral exceeds the yearly limit of IRC 402(g).",
          "Stop deferrals for the year and refund what was withheld."),
     Code("LIMIT_CATCH_UP", "error", "The deferral exceeds the yearly limit and the catch-up room of IRC 414(v).",

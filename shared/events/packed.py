@@ -37,6 +37,8 @@ class ReversedBatch(msgspec.Struct, frozen=True):
     sources: list[list[str]]
     cents: list[list[int]]
     traces: list[str | None] | None = None
+    forfeits: list[bool] | None = None
+    """Which of them are forfeitures; left out when none is."""
 
 
 class InstructedBatch(msgspec.Struct, frozen=True):
@@ -72,6 +74,8 @@ class TakenBackBatch(msgspec.Struct, frozen=True):
     funds: list[list[str]]
     cents: list[list[int]]
     traces: list[str | None] | None = None
+    forfeits: list[bool] | None = None
+    """Which of them are forfeitures; left out when none is."""
 
 
 class Fill(msgspec.Struct, frozen=True):

@@ -59,9 +59,10 @@ class Contribution(Event):
     """The line's number in the payroll file, for people who look for it there."""
     ytd: Amounts | None = None
     """What payroll believes was contributed this year, this line included; compared, never booked."""
-    employer_money: Literal["true_up", "nonelective", "discretionary"] | None = None
+    employer_money: Literal["true_up", "nonelective", "discretionary", "restoration"] | None = None
     """Set on money the employer gives for a whole year (`nestwork employer`): the line may then carry employer sources
-    only, also the one the engine matches into, and also for somebody who has left."""
+    only, also the one the engine matches into, and also for somebody who has left. A `restoration` gives back what was
+    forfeited: no limit counts it."""
 
 
 class Reversal(Event):
@@ -80,6 +81,28 @@ class Reversal(Event):
     """The ce_id of the line, sent by the same ce_source."""
     amounts: Amounts | None = None
     """What to take back, by source as credited; left out = all that is left of the line."""
+    reason: Text
+    """Why, for the people who read the books."""
+
+
+class Forfeiture(Event):
+    """Take the unvested part of one recorded line from somebody who left. Key: participant_id."""
+
+    ce_type: ClassVar[str] = "nestwork.payroll.forfeiture.v1"
+    topic: ClassVar[Topic] = PAYROLL_CONTRIBUTIONS
+
+    plan_id: Id
+    """The plan of the line."""
+    participant_id: Id
+    """The participant of the line; must equal the record's key."""
+    payroll_id: Id
+    """The name under which these forfeitures are found again."""
+    line: Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{32}$")]
+    """The line's identity: the ce_id of its receipt."""
+    amounts: Annotated[tuple[Amount, ...], Field(min_length=1, max_length=AMOUNTS_MAX)]
+    """What is forfeited, by source as credited: at most the unvested part, rounded up to the cent."""
+    because: Literal["cash_out", "breaks"]
+    """`cash_out`: the vested balance was paid out. `breaks`: five one-year breaks, which the census must show."""
     reason: Text
     """Why, for the people who read the books."""
 

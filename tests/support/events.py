@@ -15,7 +15,15 @@ from shared.events.custodian import Confirmation
 from shared.events.envelope import event_headers
 from shared.events.fund import FundFact
 from shared.events.market import PriceFact
-from shared.events.payroll import Contribution, PayrollClosed, PayrollFunded, PayrollOpened, PayrollReturned, Reversal
+from shared.events.payroll import (
+    Contribution,
+    Forfeiture,
+    PayrollClosed,
+    PayrollFunded,
+    PayrollOpened,
+    PayrollReturned,
+    Reversal,
+)
 from shared.events.plan import PlanFact
 from shared.events.requests import ElectionChanged
 from shared.values.hashing import murmur2
@@ -99,6 +107,16 @@ def reversal(line: Outgoing, amounts: Mapping[str, int] | None = None) -> Outgoi
     if amounts is not None:
         body["amounts"] = [{"source": source, "cents": cents} for source, cents in amounts.items()]
     return event(topics.PAYROLL_CONTRIBUTIONS, said["participant_id"], Reversal.ce_type, body)
+
+
+def forfeiture(participant: str, plan: str, line: str, amounts: Mapping[str, int], **more: Any) -> Outgoing:
+    """What takes the unvested part of a line, named by its identity."""
+    body = {
+        "plan_id": plan, "participant_id": participant, "payroll_id": "forfeitures", "line": line,
+        "amounts": [{"source": source, "cents": cents} for source, cents in amounts.items()],
+        "because": "cash_out", "reason": "he left",
+    } | more  # fmt: skip
+    return event(topics.PAYROLL_CONTRIBUTIONS, participant, Forfeiture.ce_type, body)
 
 
 def census(participant: str, plan: str = PLAN, **more: Any) -> Outgoing:

@@ -12,7 +12,7 @@ from shared.events.sources import SOURCES
 
 AMOUNTS_MAX = 64
 ID_CHARACTERS_MAX = 128
-EMPLOYER_MONEY = ("true_up", "nonelective", "discretionary")
+EMPLOYER_MONEY = ("true_up", "nonelective", "discretionary", "restoration")
 CENTS_MAX = 10**13
 """A hundred billion dollars on one line is a unit mistake, not a deferral."""
 
@@ -35,7 +35,8 @@ class Line(msgspec.Struct, gc=False):
     amounts: list[tuple[str, int]]
     misspelt: list[str]
     employer_money: str | None = None
-    """Set on what the employer gives for a whole year: `true_up`, `nonelective`, `discretionary`."""
+    """Set on what the employer gives for a whole year: `true_up`, `nonelective`, `discretionary`;
+    or gives back: `restoration`."""
 
 
 class Broken(Exception):

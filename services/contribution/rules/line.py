@@ -33,6 +33,7 @@ from shared.values.invariants import invariant
 
 ACCEPTED, PARTIALLY_ACCEPTED, REJECTED, HELD = "accepted", "partially_accepted", "rejected", "held"
 INVALID_AMOUNT, UNKNOWN_SOURCE, SOURCE_NOT_IN_PLAN = "INVALID_AMOUNT", "UNKNOWN_SOURCE", "SOURCE_NOT_IN_PLAN"
+RESTORATION = "restoration"
 LIMITS_NOT_LOADED, LIMIT_401A17 = "LIMITS_NOT_LOADED", "LIMIT_401A17"
 
 # Someone not eligible gets no contribution of any kind; someone who left may still get year-end and corrective money.
@@ -107,6 +108,8 @@ def decide_line(
     if has_negative(line):
         return refuse_line(line, INVALID_AMOUNT, year_to_date)
     kept, cuts = _admit(line, plan, participant)
+    if line.employer_money == RESTORATION:
+        return _restored(kept, cuts, year_to_date)
     if limits is None:
         if kept or not cuts:
             return hold_line(LIMITS_NOT_LOADED, year_to_date)
@@ -153,6 +156,16 @@ def _admit(line: Line, plan: PlanRules, participant: Participant) -> tuple[dict[
         if cents:
             cuts.append(Cut(source, cents, code))
     return kept, tuple(cuts)
+
+
+def _restored(kept: dict[str, int], cuts: tuple[Cut, ...], before: YearToDate) -> LineDecision:
+    """A restored forfeiture is no annual addition, so no limit counts it (Reg. 1.415(c)-1(b)(2)(ii)(B))."""
+    parts = tuple(RecordedPart(source, cents, 0) for source, cents in sorted(kept.items()) if cents)
+    accepted, rejected = sum(kept.values()), sum(cut.cents for cut in cuts)
+    status = ACCEPTED if not rejected else PARTIALLY_ACCEPTED if accepted else REJECTED
+    record = LineRecord(parts, "", 0, 0, 0) if parts else None
+    credited = tuple((source, cents) for source, cents, _ in parts)
+    return LineDecision(status, accepted, rejected, credited, cuts, (), before, record=record)
 
 
 def _all_refused(line: Line, cuts: tuple[Cut, ...], before: YearToDate) -> LineDecision:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from shared.values.invariants import invariant
 from shared.values.rounding import half_up_div
+from shared.values.split import split_largest_remainder
 
 
 def units_to_sell(units_left: int, cents_left: int, cents: int) -> int:
@@ -42,6 +43,20 @@ class SaleOutcome(NamedTuple):
         """Accounts and amounts of the plan cash journal; they sum to zero."""
         accounts = ["reversed", "market_gain", "returnable", "gain", "employer_loss"]
         return accounts, [-self.cost, -self.gain, self.returnable, self.gain, self.loss]
+
+    def forfeiture_postings(self) -> tuple[list[str], list[int]]:
+        """The same dollars moved within plan cash to the forfeiture account; a loss is the market's, nobody's debt."""
+        accounts = ["returnable", "gain", "employer_loss", "forfeiture", "market_loss"]
+        return accounts, [-self.returnable, -self.gain, -self.loss, self.plan_cash, self.loss]
+
+
+def forfeited_proceeds(cost: int, forfeited: int, proceeds: int) -> int:
+    """Return the dollars of the forfeited part of a leg that holds reversals too, by largest remainder on the cost.
+
+    Ties go to the forfeiture.
+    """
+    invariant(0 < forfeited <= cost, "a leg has what was forfeited of it")
+    return split_largest_remainder(proceeds, (forfeited, cost - forfeited))[0]
 
 
 def sale_outcome(legs: Iterable[tuple[int, int]]) -> SaleOutcome:

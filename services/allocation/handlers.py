@@ -17,6 +17,7 @@ from shared.events.codes import CODES
 from shared.events.packed import InstructedBatch
 from shared.events.requests import ElectionChanged
 from shared.events.topics import FUNDS, PARTICIPANT_RECEIPTS, PLANS, TRADES_INSTRUCTED
+from shared.runtime.copying import copy_rows
 from shared.runtime.records import Malformed, PublicRecord
 from shared.runtime.work import Work
 from shared.values.hashing import bucket_of
@@ -48,7 +49,7 @@ async def split_lines(work: Work, items: list[ReleasedLine]) -> None:
                 [*funds, "released"], [*cents_by_fund(funds, legs), -sum(item.amounts)], item.sources, legs, version,
             )
         )  # fmt: skip
-    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, journal)
+    await copy_rows(work.connection, "journal", store.JOURNAL_COLUMNS, journal)
     for lane, lines in said.items():
         for start in range(0, len(lines), LINES_PER_RECORD):
             _instruct(work, lane, lines[start : start + LINES_PER_RECORD])
@@ -201,9 +202,9 @@ async def settle_held(work: Work, lane: int, day: date) -> None:
 
 
 async def _save(work: Work, answered: Answered) -> None:
-    await store.copy(work.connection, "elections", store.ELECTION_COLUMNS, answered.elections)
-    await store.copy(work.connection, "identities", store.IDENTITY_COLUMNS, answered.identities)
-    await store.copy(work.connection, "held_requests", store.HELD_COLUMNS, answered.held)
+    await copy_rows(work.connection, "elections", store.ELECTION_COLUMNS, answered.elections)
+    await copy_rows(work.connection, "identities", store.IDENTITY_COLUMNS, answered.identities)
+    await copy_rows(work.connection, "held_requests", store.HELD_COLUMNS, answered.held)
 
 
 def _say(

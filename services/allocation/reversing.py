@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 from asyncpg.pgproto.pgproto import UUID
 
-from services.allocation import store, store_reversals
+from services.allocation import store_reversals
 from services.allocation.handlers import LINES_PER_RECORD, RULE_SET
 from services.allocation.rules.split import cents_by_fund
 from services.allocation.rules.unwinding import legs_left, take_back
 from shared.events.packed import ReversedBatch, TakenBackBatch
 from shared.events.topics import TRADES_INSTRUCTED
-from shared.runtime.records import Record, dated
+from shared.runtime.copying import copy_rows
+from shared.runtime.records import Record, dated, unpacked
 from shared.runtime.work import Work
 from shared.values.invariants import invariant
 
@@ -50,16 +51,12 @@ class Reversal(msgspec.Struct, gc=False):
 def explode_reversals(record: Record) -> list[Reversal]:
     """The reversals of a packed record."""
     batch = _decode(record.value or b"")
-    trade_date = dated(record, batch.trade_date)
-    traces = batch.traces or [None] * len(batch.participants)
-    forfeits = batch.forfeits or [False] * len(batch.participants)
-    return [
-        Reversal(record.lane, record.topic, record.offset, record.recorded_at, trade_date, *fields)
-        for fields in zip(
-            batch.participants, batch.plan_ids, batch.buckets, batch.causes, batch.reverses, batch.released_for,
-            batch.sources, batch.cents, traces, forfeits, strict=True,
-        )
-    ]  # fmt: skip
+    lines = len(batch.participants)
+    return unpacked(
+        Reversal, record, dated(record, batch.trade_date), batch.participants, batch.plan_ids, batch.buckets,
+        batch.causes, batch.reverses, batch.released_for, batch.sources, batch.cents,
+        batch.traces or [None] * lines, batch.forfeits or [False] * lines,
+    )  # fmt: skip
 
 
 class _Split:
@@ -93,7 +90,7 @@ async def take_back_lines(work: Work, items: list[Reversal]) -> None:
             )
         )  # fmt: skip
         said.setdefault(item.lane, []).append((item, split, matrix))
-    await store.copy(work.connection, "journal", store_reversals.JOURNAL_COLUMNS, rows)
+    await copy_rows(work.connection, "journal", store_reversals.JOURNAL_COLUMNS, rows)
     for lane, lines in said.items():
         for start in range(0, len(lines), LINES_PER_RECORD):
             _say(work, lane, lines[start : start + LINES_PER_RECORD])

@@ -9,7 +9,6 @@ import orjson
 
 from services.allocation.rules.elections import parts_from_json
 from shared.runtime.clients import Connection
-from shared.runtime.copying import copy_rows
 
 FIND_ELECTIONS = """
 SELECT asked.participant_id, asked.plan_id, e.version, e.parts
@@ -64,6 +63,3 @@ async def find_elections(
             known[parts] = parts_from_json(orjson.loads(parts))
         found[participant, plan] = (version, known[parts])
     return found
-
-
-copy = copy_rows

@@ -9,6 +9,7 @@ from services.contribution import store
 from services.contribution.holding import free_held
 from services.contribution.rules.participant import participant_of_census
 from shared.events.census import Census
+from shared.runtime.copying import copy_rows
 from shared.runtime.records import PublicRecord
 from shared.runtime.work import Work
 from shared.values.hashing import bucket_of
@@ -34,6 +35,6 @@ async def note_census(work: Work, items: list[PublicRecord]) -> None:
             (*pair, version, bucket_of(pair[0]), item.lane, item.trade_date, effective,
              work.at(item.lane, item.recorded_at), orjson.dumps(body).decode(), msgspec.json.encode(person).decode())
         )  # fmt: skip
-    await store.copy(work.connection, "participants", store.PARTICIPANT_COLUMNS, rows)
+    await copy_rows(work.connection, "participants", store.PARTICIPANT_COLUMNS, rows)
     for lane in sorted({item.lane for item in items}):
         await free_held(work, lane, people={item.key for item in items if item.lane == lane})

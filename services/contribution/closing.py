@@ -15,6 +15,7 @@ from services.contribution.holding import free_held
 from services.contribution.rules import runs
 from shared.events.packed import ReleasedBatch
 from shared.events.topics import CONTRIBUTIONS_RELEASED, PLANS
+from shared.runtime.copying import copy_rows
 from shared.runtime.work import Task, Work
 from shared.values.identity import identity_of
 
@@ -132,7 +133,7 @@ async def post_cash(work: Work, task: Task) -> None:
                 identity_of(plan_id, payroll_id, cause), ACCOUNTS[kind], [-cents, cents], payroll_id, RULE_SET,
             )
         )  # fmt: skip
-    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, rows)
+    await copy_rows(work.connection, "journal", store.JOURNAL_COLUMNS, rows)
 
 
 async def release_lines(work: Work, task: Task) -> list[Any] | None:
@@ -164,7 +165,7 @@ async def _post_release(work: Work, task: Task) -> None:
                 ["accepted", "released"], [-part["credited"], part["credited"]], part["payroll_id"], RULE_SET,
             )
         )  # fmt: skip
-    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, rows)
+    await copy_rows(work.connection, "journal", store.JOURNAL_COLUMNS, rows)
 
 
 def _emit_released(work: Work, task: Task, rows: list[Any], reversed_cents: dict[Any, dict[str, int]]) -> None:

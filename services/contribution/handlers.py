@@ -20,6 +20,7 @@ from services.contribution.rules.plan_rules import plan_rules_of
 from services.contribution.rules.records import NOTHING_YET, YearToDate, year_to_date_at_start
 from services.contribution.rules.repeats import is_repeat, line_mark
 from shared.events.topics import LIMITS, PLANS
+from shared.runtime.copying import copy_rows
 from shared.runtime.records import PublicRecord
 from shared.runtime.work import Work
 from shared.values.hashing import murmur2_many
@@ -257,7 +258,7 @@ def _hold(work: Work, batch: Batch, item: LineItem, bucket: int, reason: str) ->
 
 async def _save(work: Work, batch: Batch) -> None:
     count_lines(work, batch.journal)
-    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, batch.journal)
-    await store.copy(work.connection, "identities", store.IDENTITY_COLUMNS, batch.identities)
-    await store.copy(work.connection, "held_lines", store.HELD_COLUMNS, batch.held)
+    await copy_rows(work.connection, "journal", store.JOURNAL_COLUMNS, batch.journal)
+    await copy_rows(work.connection, "identities", store.IDENTITY_COLUMNS, batch.identities)
+    await copy_rows(work.connection, "held_lines", store.HELD_COLUMNS, batch.held)
     await store.save_years(work.connection, batch.changed, batch.marks)

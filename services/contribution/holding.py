@@ -25,6 +25,7 @@ from services.contribution.metrics import count_lines
 from services.contribution.reversing import HeldReversal, free_reversals
 from services.contribution.rules.line import LIMITS_NOT_LOADED, LineDecision, refuse_line
 from shared.events.topics import LIMITS
+from shared.runtime.copying import copy_rows
 from shared.runtime.logs import error_text, get_logger
 from shared.runtime.poll import OUR_FAULT
 from shared.runtime.records import PublicRecord
@@ -156,8 +157,8 @@ async def _free_date(work: Work, day: date, held: list[Held], is_closing: bool) 
     await _wait_on(work, waiting)
     connection = work.connection
     count_lines(work, batch.journal)
-    await store.copy(connection, "journal", store.JOURNAL_COLUMNS, batch.journal)
-    await store.copy(connection, "freed_lines", store.FREED_COLUMNS, later)
+    await copy_rows(connection, "journal", store.JOURNAL_COLUMNS, batch.journal)
+    await copy_rows(connection, "freed_lines", store.FREED_COLUMNS, later)
     await store.save_years(connection, batch.changed, batch.marks)
     for row in batch.identities:
         await connection.execute(store.DECIDE_HELD_IDENTITY, row[0], row[1], row[5], row[6], row[7], row[3], row[4])
@@ -217,7 +218,7 @@ async def resolve_repeats(work: Work, items: list[PublicRecord]) -> None:
         )  # fmt: skip
         number = work.next_entry(item.lane)
         row = (bucket, UUID(item.identity), UUID(item.body_hash), item.trade_date, number, receipts.INSTRUCTION, 0, 0)
-        await store.copy(work.connection, "identities", store.IDENTITY_COLUMNS, [row])
+        await copy_rows(work.connection, "identities", store.IDENTITY_COLUMNS, [row])
         work.count(item.lane, item.topic, item.trade_date, "decided")
         receipts.say_instruction(work, item, None if found else NOTHING_TO_RESOLVE)
         if found:

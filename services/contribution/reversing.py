@@ -25,6 +25,7 @@ from services.contribution.rules.reversals import (
 )
 from shared.events.packed import ReversedBatch
 from shared.events.topics import CONTRIBUTIONS_RELEASED, PLANS
+from shared.runtime.copying import copy_rows
 from shared.runtime.work import Task, Work
 from shared.values.hashing import bucket_of
 from shared.values.invariants import InvariantBroken, invariant
@@ -128,14 +129,14 @@ async def accept_reversals(work: Work, items: list[ReversalRequest]) -> None:
             day = _record_reversal(work, batch, rows, item, known.lines.get(item.line_identity))
             later += _freed_later(item, batch.identities[-1][4], item.trade_date, day)
         known.identities[item.identity] = remember(batch.identities[-1])
-    await store.copy(work.connection, "identities", store.IDENTITY_COLUMNS, batch.identities)
+    await copy_rows(work.connection, "identities", store.IDENTITY_COLUMNS, batch.identities)
     await _save(work, batch, rows, later)
 
 
 async def _save(work: Work, batch: Batch, rows: list[tuple[Any, ...]], later: list[tuple[Any, ...]]) -> None:
-    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, batch.journal)
-    await store.copy(work.connection, "reversals", store_reversals.REVERSAL_COLUMNS, rows)
-    await store.copy(work.connection, "freed_lines", store.FREED_COLUMNS, later)
+    await copy_rows(work.connection, "journal", store.JOURNAL_COLUMNS, batch.journal)
+    await copy_rows(work.connection, "reversals", store_reversals.REVERSAL_COLUMNS, rows)
+    await copy_rows(work.connection, "freed_lines", store.FREED_COLUMNS, later)
     await store.save_years(work.connection, batch.changed, batch.marks)
 
 
@@ -169,7 +170,7 @@ async def _hold(work: Work, batch: Batch, item: ReversalRequest, waits: store.Ye
         item.lane, number, item.trade_date, plan, participant, item.body["payroll_id"], year, code, 0,
         work.at(item.lane, item.recorded_at), msgspec.msgpack.encode(item), "reversal",
     )  # fmt: skip
-    await store.copy(work.connection, "held_lines", store_reversals.HELD_COLUMNS, [row])
+    await copy_rows(work.connection, "held_lines", store_reversals.HELD_COLUMNS, [row])
     batch.identities.append(
         (bucket_of(item.key), UUID(item.identity), UUID(item.body_hash), item.trade_date, number, b"h", 0, 0)
     )

@@ -14,7 +14,6 @@ from msgspec.structs import astuple
 from services.contribution.rules.participant import Participant
 from services.contribution.rules.records import YearToDate
 from shared.runtime.clients import Connection
-from shared.runtime.copying import copy_rows
 from shared.runtime.facts import FactRecord
 from shared.values.hashing import bucket_of
 from shared.values.trading_days import GENESIS
@@ -306,9 +305,6 @@ async def find_census(
     """The newest census fact of each (participant, plan): version, body and the person so far."""
     rows = await connection.fetch(FIND_CENSUS, [pair[0] for pair in asked], [pair[1] for pair in asked])
     return {(row[0], row[1]): (row[2], orjson.loads(row[3]), _person(row[4])) for row in rows}
-
-
-copy = copy_rows
 
 
 async def store_run_facts(connection: Connection, facts: list[FactRecord]) -> list[tuple[FactRecord, str]]:

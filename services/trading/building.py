@@ -10,6 +10,7 @@ import orjson
 from services.trading import sales, store, store_reversals
 from services.trading.rules.orders import BUY, CENTS, SHARES, order_id_of
 from shared.events.topics import CUSTODIAN_ORDERS, FUNDS, TRADES_INSTRUCTED
+from shared.runtime.copying import copy_rows
 from shared.runtime.work import Task, Work
 from shared.values.hashing import bucket_of
 from shared.values.shares import shares_text
@@ -36,7 +37,7 @@ async def pack_legs(work: Work, lane: int, day: date) -> bool:
         lines += row["lines"]
     if plans:
         rows = await connection.fetch(store.LINES_TO_PACK, day, lane, plans)
-        await store.copy(connection, "order_legs", store.LEG_COLUMNS, _packs(day, lane, rows))
+        await copy_rows(connection, "order_legs", store.LEG_COLUMNS, _packs(day, lane, rows))
     return len(plans) == len(waiting)
 
 

@@ -20,6 +20,7 @@ from services.trading.rules.orders import BUY, CONFIRMED, SELL
 from services.trading.sales import share_out_sales
 from shared.events.packed import Fill
 from shared.events.topics import FUNDS
+from shared.runtime.copying import copy_rows
 from shared.runtime.work import Task, Work
 from shared.values.hashing import bucket_of
 from shared.values.identity import identity_of
@@ -140,7 +141,7 @@ async def post_fills(work: Work, task: Task) -> None:
             entries.append(_entry(work, task, fills[-1], "fill_reversed"))
         fills.append(_fill(order, legs, decimals))
         entries.append(_entry(work, task, fills[-1], "fill"))
-    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, entries)
+    await copy_rows(work.connection, "journal", store.JOURNAL_COLUMNS, entries)
     say_fills(work, task, fills)
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from asyncpg.pgproto.pgproto import UUID
 
-from services.trading import store, store_forfeitures, store_reversals
+from services.trading import store_forfeitures, store_reversals
 from services.trading.handlers import RULE_SET
 from services.trading.rules.unwinding import SaleOutcome, forfeited_proceeds, sale_outcome
+from shared.runtime.copying import copy_rows
 from shared.runtime.work import Task, Work
 from shared.values.hashing import bucket_of
 from shared.values.identity import identity_of
@@ -92,4 +93,4 @@ async def post_forfeitures(work: Work, task: Task) -> None:
                 None, None, name, version, task.trade_date, None,
             )
         )  # fmt: skip
-    await store.copy(work.connection, "journal", store_reversals.SALE_COLUMNS, rows)
+    await copy_rows(work.connection, "journal", store_reversals.SALE_COLUMNS, rows)

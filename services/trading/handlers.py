@@ -9,6 +9,7 @@ from asyncpg.pgproto.pgproto import UUID
 from services.trading import store
 from services.trading.items import ConfirmationItem, InstructedLine
 from shared.events.topics import FUNDS
+from shared.runtime.copying import copy_rows
 from shared.runtime.work import Work
 from shared.values.invariants import invariant
 from shared.values.shares import units_of
@@ -33,7 +34,7 @@ async def keep_instructed(work: Work, items: list[InstructedLine]) -> None:
                 None,
             )
         )  # fmt: skip
-    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, rows)
+    await copy_rows(work.connection, "journal", store.JOURNAL_COLUMNS, rows)
 
 
 async def keep_confirmations(work: Work, items: list[ConfirmationItem]) -> None:
@@ -66,7 +67,7 @@ async def keep_confirmations(work: Work, items: list[ConfirmationItem]) -> None:
             (item.order_id, item.version, item.status, units, item.shares, item.price, item.cents, item.reason,
              item.lane, value_date, work.at(item.lane, item.recorded_at))
         )  # fmt: skip
-    await store.copy(work.connection, "confirmations", store.CONFIRMATION_COLUMNS, rows)
+    await copy_rows(work.connection, "confirmations", store.CONFIRMATION_COLUMNS, rows)
     work.wakes_others |= bool(rows)
 
 

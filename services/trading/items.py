@@ -11,7 +11,7 @@ from shared.events.custodian import Confirmation
 from shared.events.packed import InstructedBatch
 from shared.runtime.errors import PoisonMessage
 from shared.runtime.facts import parse_body
-from shared.runtime.records import Record, dated, present, who_sent
+from shared.runtime.records import Record, dated, present, unpacked, who_sent
 
 _decode = msgspec.json.Decoder(InstructedBatch).decode
 
@@ -88,18 +88,10 @@ class ConfirmedOrder(msgspec.Struct, array_like=True, gc=False):
 def explode_instructed(record: Record) -> list[InstructedLine]:
     """The lines of a packed record."""
     batch = _decode(record.value or b"")
-    trade_date = dated(record, batch.trade_date)
-    traces = batch.traces or [None] * len(batch.participants)
-    return [
-        InstructedLine(
-            record.lane, record.topic, record.offset, record.recorded_at, trade_date, participant, plan, bucket, cause,
-            sources, funds, legs, trace,
-        )
-        for participant, plan, bucket, cause, sources, funds, legs, trace in zip(
-            batch.participants, batch.plan_ids, batch.buckets, batch.causes, batch.sources, batch.funds, batch.cents,
-            traces, strict=True,
-        )
-    ]  # fmt: skip
+    return unpacked(
+        InstructedLine, record, dated(record, batch.trade_date), batch.participants, batch.plan_ids, batch.buckets,
+        batch.causes, batch.sources, batch.funds, batch.cents, batch.traces or [None] * len(batch.participants),
+    )  # fmt: skip
 
 
 def explode_confirmation(record: Record) -> list[ConfirmationItem]:

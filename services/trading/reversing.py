@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 import msgspec
 from asyncpg.pgproto.pgproto import UUID
 
-from services.trading import store, store_reversals
+from services.trading import store_reversals
 from services.trading.building import pack_legs
 from services.trading.handlers import RULE_SET
 from services.trading.rules.orders import BUY, CENTS, SELL, SHARES, order_id_of
 from services.trading.rules.unwinding import units_to_sell
 from shared.events.packed import TakenBackBatch
 from shared.events.topics import CUSTODIAN_CONFIRMATIONS
-from shared.runtime.records import Record, dated
+from shared.runtime.copying import copy_rows
+from shared.runtime.records import Record, dated, unpacked
 from shared.runtime.work import Work
 from shared.values.invariants import invariant
 from shared.values.trading_days import previous_trading_day
@@ -54,16 +55,12 @@ class ReversedLine(msgspec.Struct, gc=False):
 def explode_reversed(record: Record) -> list[ReversedLine]:
     """The reversals of a packed record."""
     batch = _decode(record.value or b"")
-    trade_date = dated(record, batch.trade_date)
-    traces = batch.traces or [None] * len(batch.participants)
-    forfeits = batch.forfeits or [False] * len(batch.participants)
-    return [
-        ReversedLine(record.lane, record.topic, record.offset, record.recorded_at, trade_date, *fields)
-        for fields in zip(
-            batch.participants, batch.plan_ids, batch.buckets, batch.causes, batch.reverses, batch.instructed_for,
-            batch.sources, batch.funds, batch.cents, traces, forfeits, strict=True,
-        )
-    ]  # fmt: skip
+    lines = len(batch.participants)
+    return unpacked(
+        ReversedLine, record, dated(record, batch.trade_date), batch.participants, batch.plan_ids, batch.buckets,
+        batch.causes, batch.reverses, batch.instructed_for, batch.sources, batch.funds, batch.cents,
+        batch.traces or [None] * lines, batch.forfeits or [False] * lines,
+    )  # fmt: skip
 
 
 async def keep_reversed(work: Work, items: list[ReversedLine]) -> None:
@@ -90,8 +87,8 @@ async def keep_reversed(work: Work, items: list[ReversedLine]) -> None:
             for (source, fund), cents in zip(pairs, item.legs, strict=True)
             if cents
         ]  # fmt: skip
-    await store.copy(work.connection, "journal", store_reversals.REVERSED_COLUMNS, rows)
-    await store.copy(work.connection, "reversal_legs", store_reversals.REVERSAL_LEG_COLUMNS, legs)
+    await copy_rows(work.connection, "journal", store_reversals.REVERSED_COLUMNS, rows)
+    await copy_rows(work.connection, "reversal_legs", store_reversals.REVERSAL_LEG_COLUMNS, legs)
 
 
 # -- at the cut ------------------------------------------------------------------------------------------------------
@@ -185,7 +182,7 @@ async def _pack(work: Work, lane: int, day: date, done: list[Undone]) -> None:
         _, cents, sold = pack.get(key, (0, 0, 0))
         pack[key] = (leg["bucket"], cents + leg["cents"], sold + (units or 0))
     rows = [_row(day, lane, place, pack) for place, pack in sorted(packs.items())]
-    await store.copy(work.connection, "order_legs", store_reversals.SELL_LEG_COLUMNS, rows)
+    await copy_rows(work.connection, "order_legs", store_reversals.SELL_LEG_COLUMNS, rows)
     await work.connection.execute(
         store_reversals.NOTE_DONE, lane, day,
         [one.leg["entry"] for one in done], [one.leg["source"] for one in done], [one.leg["fund_id"] for one in done],

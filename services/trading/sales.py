@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from asyncpg.pgproto.pgproto import UUID
 
-from services.trading import store, store_forfeitures, store_reversals
+from services.trading import store_forfeitures, store_reversals
 from services.trading.fill_records import mirror, say_fills
 from services.trading.forfeiting import Account, forfeited_by_order
 from services.trading.handlers import RULE_SET
@@ -17,6 +17,7 @@ from services.trading.rules.orders import SELL
 from services.trading.rules.unwinding import SaleOutcome, sale_outcome
 from shared.events.packed import Fill
 from shared.events.topics import FUNDS
+from shared.runtime.copying import copy_rows
 from shared.runtime.work import Task, Work
 from shared.values.hashing import bucket_of
 from shared.values.identity import identity_of
@@ -150,7 +151,7 @@ def _sale(order: ConfirmedOrder, legs: SellLegs, decimals: int, proceeds: list[i
 
 
 async def _post(work: Work, task: Task, fills: list[Fill]) -> None:
-    await store.copy(
+    await copy_rows(
         work.connection, "journal", store_reversals.SALE_COLUMNS, [_entry(work, task, one) for one in fills]
     )
     say_fills(work, task, fills)
@@ -190,7 +191,7 @@ async def post_plan_cash(work: Work, task: Task) -> None:
                 None, None, name, version, task.trade_date, None,
             )
         )  # fmt: skip
-    await store.copy(work.connection, "journal", store_reversals.SALE_COLUMNS, rows)
+    await copy_rows(work.connection, "journal", store_reversals.SALE_COLUMNS, rows)
 
 
 async def settle_without_order(work: Work, day: date) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from shared.runtime.clients import Connection
-from shared.runtime.copying import copy_rows
 from shared.runtime.facts import FactRecord
 from shared.runtime.pricefacts import price_name, sort_out_prices
 
@@ -161,9 +160,6 @@ SELECT count(*) FROM confirmations AS c
 WHERE c.verdict IS NULL AND (SELECT o.trade_date FROM orders AS o WHERE o.order_id = c.order_id) = $1"""
 DAY_PROGRESS = """
 SELECT cycle, count(*) AS read, count(closed_at) AS closed FROM lane_days WHERE trade_date = $1 GROUP BY cycle"""
-
-
-copy = copy_rows
 
 
 async def store_prices(connection: Connection, facts: list[FactRecord]) -> list[tuple[FactRecord, str]]:

@@ -16,6 +16,7 @@ from services.valuation.rules.balances import Rates
 from services.valuation.rules.positions import fund_of
 from shared.events.topics import FUNDS, INTERNAL_TOPICS, VALUATION_DAYS
 from shared.events.valuation import DayClosed
+from shared.runtime.copying import copy_rows
 from shared.runtime.logs import get_logger
 from shared.runtime.work import Work
 from shared.values.shares import Price
@@ -43,7 +44,7 @@ async def value_lane(work: Work, lane: int, day: date) -> bool:
                 total = sums[plan_id, key]
                 total[0] += units
                 total[1] += cost
-        await store.copy(connection, "balances", store.BALANCE_COLUMNS, balances)
+        await copy_rows(connection, "balances", store.BALANCE_COLUMNS, balances)
         added = [(day, lane, plan, fund, units, cost) for (plan, fund), (units, cost) in _by_fund(sums).items()]
         await connection.execute(store.ADD_HOLDINGS, *map(list, zip(*added, strict=True)))
     return len(rows) < PARTICIPANTS_PER_SLICE

@@ -12,6 +12,7 @@ from asyncpg.pgproto.pgproto import UUID
 from services.valuation import store
 from services.valuation.items import FilledItem
 from services.valuation.rules.positions import Holdings, apply_legs, check, holding_key
+from shared.runtime.copying import copy_rows
 from shared.runtime.work import Work
 from shared.values.hashing import bucket_of
 from shared.values.identity import identity_of
@@ -43,8 +44,8 @@ async def post_fills(work: Work, items: list[FilledItem]) -> None:
     for holdings in held.values():
         check(holdings)
     await _save(work, held, buckets)
-    await store.copy(work.connection, "journal", store.JOURNAL_COLUMNS, entries)
-    await store.copy(work.connection, "journal", store.SALE_COLUMNS, sales)
+    await copy_rows(work.connection, "journal", store.JOURNAL_COLUMNS, entries)
+    await copy_rows(work.connection, "journal", store.SALE_COLUMNS, sales)
 
 
 async def _load(work: Work, places: list[Place]) -> dict[Place, Holdings]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from shared.runtime.clients import Connection
-from shared.runtime.copying import copy_rows
 from shared.runtime.facts import FactRecord
 from shared.runtime.pricefacts import price_name, sort_out_prices
 
@@ -84,9 +83,6 @@ ENTRIES_OF = """
 SELECT trade_date, order_date, recorded_at, kind, plan_id, fund_id, order_id, version, price, sources, participants,
        amounts, units, proceeds
 FROM journal WHERE lane = $1 AND participants @> ARRAY[$2::text] ORDER BY trade_date, entry"""
-
-
-copy = copy_rows
 
 
 async def store_prices(connection: Connection, facts: list[FactRecord]) -> list[tuple[FactRecord, str]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
@@ -15,6 +15,7 @@ from shared.runtime.tracing import valid_traceparent
 from shared.values.identity import body_hash, identity_of
 from shared.values.trading_days import GENESIS
 
+Item = TypeVar("Item")
 DAY_CUT = "nestwork.day.cut.v1"
 VALUE_CUT = "nestwork.day.value-cut.v1"
 LANE_CLOSED = "nestwork.lane.closed.v1"
@@ -235,6 +236,12 @@ def dated(record: Record, text: str) -> date:
             f"{record.topic}/{record.partition}@{record.offset} speaks of {day} in the part of {record.trade_date}"
         )
     return day
+
+
+def unpacked(make: Callable[..., Item], record: Record, trade_date: date, *columns: Sequence[Any]) -> list[Item]:
+    """The items of a record that packs them by column; each starts with where and when the record was appended."""
+    place = (record.lane, record.topic, record.offset, record.recorded_at, trade_date)
+    return [make(*place, *fields) for fields in zip(*columns, strict=True)]
 
 
 def unknown_type_code(ce_type: str, known: Sequence[str]) -> str:

@@ -58,6 +58,33 @@ def true_up(
     _give(asked, payroll, pay_date, dry_run=dry_run, folder=folder, as_json=as_json)
 
 
+@employer_app.command("true-up-job")
+def true_up_job(
+    year: Annotated[
+        int | None, typer.Option("--year", min=1987, max=2200, help="Default: the year before the last date cut.")
+    ] = None,
+    dry_run: DryRunOption = False,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """True up every plan with an annual match, a run per plan; run again it gives what is missing by then."""
+    from deploy.operate.employer import true_up_all
+    from deploy.operate.target import TROUBLE, find_cluster
+
+    try:
+        given = asyncio.run(true_up_all(find_cluster(folder), year, dry_run=dry_run))
+    except (*TROUBLE, ValueError) as problem:
+        fail(str(problem), as_json=as_json)
+    is_whole = all(one["ok"] for one in given)
+    if as_json:
+        print_document({"ok": is_whole, "plans": given})
+    for one in () if as_json else given:
+        said = f"{one['cents']} cents to {len(one['shares'])} participants" if one["ok"] else one["error"]
+        out.print(f"{one['plan_id']:<24}{one['year']}  {said}", markup=False)
+    if not is_whole:
+        raise typer.Exit(1)
+
+
 @employer_app.command("nonelective")
 def nonelective(
     plan: PlanArgument,

@@ -2,7 +2,8 @@
 
 The question is a JSON object on standard input: `kind` (true_up, nonelective, discretionary), `plan_id`, `year`, and
 as the kind needs it `source`, `percent`, `cents`, `method`. The answer, on standard output, names the cents of each
-participant. Nothing is written: the shares are sent as payroll lines, and the rules decide those like all others.
+participant, and what he was paid before. Nothing is written: the shares are sent as payroll lines, and the rules decide
+those like all others. The kind annual_plans asks for the plans with an annual match, and the last date that was cut.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ class Unanswerable(Exception):
 
 async def answer(connection: Connection, asked: dict[str, Any]) -> dict[str, Any]:
     """Work out the shares. Raises ``Unanswerable``, ``ValueError``."""
+    if asked["kind"] == "annual_plans":
+        last: date | None = await connection.fetchval(store_employer.LAST_CUT)
+        plans = [row["key"] for row in await connection.fetch(store_employer.ANNUAL_PLANS)]
+        return {"plans": plans, "last_cut": None if last is None else last.isoformat()}
     plan_id, year = asked["plan_id"], asked["year"]
     plan = await _plan(connection, plan_id)
     limits = plan.limits(await _limits(connection, year))
@@ -56,7 +61,8 @@ async def answer(connection: Connection, asked: dict[str, Any]) -> dict[str, Any
         shares = employer_money.nonelective(*_percent(asked["percent"]), years)
     else:
         shares = employer_money.discretionary(asked["cents"], asked["method"], years)
-    return {"source": source, "shares": shares, "cents": sum(shares.values()), "drift_cents": drift}
+    paid = {name: years[name].paid for name in shares}
+    return {"source": source, "shares": shares, "cents": sum(shares.values()), "drift_cents": drift, "paid": paid}
 
 
 def _source(plan: PlanRules, asked: dict[str, Any]) -> str:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 PLAN = "SELECT body FROM facts WHERE topic = 'plans.v1' AND key = $1 ORDER BY version DESC LIMIT 1"
+ANNUAL_PLANS = """
+SELECT key FROM (SELECT DISTINCT ON (key) key, body FROM facts WHERE topic = 'plans.v1'
+                 ORDER BY key, version DESC) AS plan
+WHERE body #>> '{match,period}' = 'annual' ORDER BY key COLLATE "C" """
+LAST_CUT = "SELECT max(trade_date) FROM lane_days WHERE cycle = 'day'"
 LIMITS = "SELECT body FROM facts WHERE topic = 'limits.v1' AND key = $1 ORDER BY version DESC LIMIT 1"
 YEARS = """
 SELECT participant_id, regular_pre_tax, regular_roth, catch_up, relabelled_pre_tax, relabelled_roth, other_additions,

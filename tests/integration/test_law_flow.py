@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
@@ -11,7 +12,7 @@ import pytest_asyncio
 
 from deploy.operate.asking import ask
 from deploy.operate.books import open_books
-from deploy.operate.employer import give
+from deploy.operate.employer import give, true_up_all
 from deploy.operate.heldlines import held_lines, resolve
 from deploy.operate.proof import prove_books
 from deploy.operate.target import OperatorError
@@ -185,6 +186,34 @@ async def test_a_true_up_is_given_once_funded_and_invested_like_any_line(law: Pa
     assert answer["balance_cents"] == 100_000
     with pytest.raises(OperatorError, match="no annual match"):
         await give(law.wire.config, asked | {"plan_id": events.PLAN}, "none", date(2026, 12, 31), dry_run=True)
+
+
+async def test_a_job_trues_up_the_year_before_in_every_plan_and_gives_nothing_twice(law: Payday) -> None:
+    ben, plan = law.person(), "ANNUAL"
+    terms = {"match": {"tiers": [["3", "100"], ["2", "50"]], "period": "annual"}}
+    await law.wire.send(events.plan_fact(plan, **terms), events.census(ben, plan))
+    lines = [
+        events.line(ben, {"pre_tax": cents}, payroll="2025", plan=plan, pay_date=f"2025-{month:02}-15")
+        for month, cents in ((10, 50_000), (11, 0), (12, 0))
+    ]
+    await law.wire.send(*lines[:2])
+    assert money(await law.wire.receipt(lines[1].ce_id))[0] == "accepted"
+    with pytest.raises(OperatorError, match="2026 is not over"):
+        await true_up_all(law.wire.config, 2026)
+    # 5 % of 10,000.00 was deferred: 400.00 are due, and 200.00 were paid. Two jobs at once give it once.
+    for given in await asyncio.gather(*(true_up_all(law.wire.config, None) for _ in range(2))):
+        assert [(one["plan_id"], one["year"], one["cents"]) for one in given] == [(plan, 2025, 20_000)]
+    answers = [await law.wire.receipt(f"true-up-2025-{plan}:{ben}:20000", number=number) for number in (1, 2)]
+    assert [money(one) for one in answers] == [("accepted", 20_000, 0), ("duplicate", 20_000, 0)]
+    assert [one["cents"] for one in await true_up_all(law.wire.config, 2025)] == [0]
+    # A late pay of the year: 3 % of 15,000.00 and half of the 50.00 above it are 475.00.
+    await law.wire.send(lines[2])
+    await law.wire.receipt(lines[2].ce_id)
+    assert [one["cents"] for one in await true_up_all(law.wire.config, 2025)] == [7_500]
+    assert money(await law.wire.receipt(f"true-up-2025-{plan}:{ben}:40000")) == ("accepted", 7_500, 0)
+    await law.wire.send(events.funding("2025", 70_000, plan_id=plan))
+    await law.wire.send(events.funding(f"true-up-2025-{plan}", 27_500, plan_id=plan))
+    await prove_all(law)
 
 
 async def test_discretionary_money_is_divided_over_a_plan_to_the_cent(law: Payday) -> None:

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from deploy.cli.day import FolderOption
-from deploy.cli.output import JsonOption, fail, out, print_document
+from deploy.cli.output import JsonOption, fail, out, print_document, print_table
 
 dlq_app = typer.Typer(no_args_is_help=True, help="Dead letters and parked participants.")
 
@@ -54,7 +54,7 @@ def list_all(
         more = f" (+{letter.items - 1})" if letter.items > 1 else ""
         cells = (str(letter.id), letter.code, place + more, str(letter.cents), letter.trade_date, letter.recorded_at)
         table.add_row(*cells, letter.replayed or "")
-    out.print(table, width=max(out.width, 200))
+    print_table(table)
     out.print(f"{len(letters)} listed", markup=False)
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from deploy.cli.day import FolderOption
-from deploy.cli.output import JsonOption, fail, out, print_document
+from deploy.cli.output import JsonOption, fail, out, print_document, print_table
 
 law_app = typer.Typer(no_args_is_help=True, help="Held payroll lines, and what the law would say differently now.")
 
@@ -58,7 +58,7 @@ def held(
     for line in lines:
         who = (line.plan_id, line.participant_id, line.payroll_id)
         table.add_row(line.ce_id, line.ce_source, line.code, *who, str(line.cents), line.trade_date)
-    out.print(table, width=max(out.width, 200))
+    print_table(table)
     out.print(f"{len(lines)} held", markup=False)
 
 

@@ -9,8 +9,11 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+
+TABLE_WIDTH_MAX = 2_000
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -20,6 +23,12 @@ def print_document(document: Mapping[str, Any]) -> None:
     """Print the one JSON document of a command (dates, paths and such as text)."""
     sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
     sys.stdout.flush()
+
+
+def print_table(table: Table) -> None:
+    """Print every cell whole, whatever the width: an id that is cut can't be given to the next command."""
+    width = Console(width=TABLE_WIDTH_MAX).measure(table).maximum
+    Console(width=width, highlight=False).print(table)
 
 
 def note(message: str) -> None:

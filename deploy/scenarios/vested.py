@@ -23,11 +23,15 @@ def vested_state(
     worth: defaultdict[str, Fraction] = defaultdict(Fraction)
     for page in balances.values():
         for entry in page.get("participants") or ():
-            percents = known[entry["participant_id"]]["percents"]
+            own = known[entry["participant_id"]]
+            balance: defaultdict[str, Fraction] = defaultdict(Fraction)
             for position in entry["positions"]:
                 price = Fraction(prices[run.names.plain(position["fund_id"])])
-                vested = Fraction(position["shares"]) * price * percents.get(position["source"], 100) / 100
-                worth[entry["participant_id"]] += vested
+                balance[position["source"]] += Fraction(position["shares"]) * price
+            for source, dollars in balance.items():
+                forfeited = Fraction(own.get("forfeited_cents", {}).get(source, 0), 100)
+                vested = (dollars + forfeited) * own["percents"].get(source, 100) / 100
+                worth[entry["participant_id"]] += min(dollars, vested)
     for name, row in known.items():
         cents = worth[name] * 100
         state[run.names.plain(name)] = {

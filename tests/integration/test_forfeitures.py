@@ -18,7 +18,7 @@ from tests.support.wire import codes, page
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-PLAN = "VESTS"
+PLAN, PERCENTS = "VESTS", {"match": 60, "pre_tax": 100, "roth": 100}
 HIRED, LEFT, BACK = {"hire_date": "2022-10-03"}, {"termination_date": "2026-11-16"}, {"rehire_date": "2026-11-17"}
 
 
@@ -39,6 +39,12 @@ async def prove(law: Payday) -> None:
 
 async def account(law: Payday) -> dict[str, Any]:
     return dict((await page(f"{law.cluster.web_url('trading')}/v1/plans/{PLAN}/forfeitures"))[1])
+
+
+async def vesting(law: Payday, person: str) -> dict[str, Any]:
+    url = f"{law.cluster.web_url('contribution')}/v1/plans/{PLAN}/vesting?as_of={law.day}"
+    (own,) = [one for one in (await page(url))[1]["participants"] if one.pop("participant_id") == person]
+    return dict(own)
 
 
 async def match_shares(law: Payday, person: str) -> tuple[str, int]:
@@ -78,6 +84,7 @@ async def test_a12_what_was_not_vested_is_sold_into_the_account_and_comes_back_i
         await restore(config, PLAN, ann, "back", date(2026, 11, 27))
     await prove(law)
     assert await match_shares(law, ann) == ("506.237", 337_492)
+    assert await vesting(law, ann) == {"years": 4, "percents": PERCENTS, "forfeited_cents": {"match": 337_492}}
     (leaver,) = (await account(law))["participants"]
     assert leaver == {"participant_id": ann, "source": "match", "cost_cents": 337_492, "cents": 337_492}
 
@@ -92,6 +99,7 @@ async def test_a12_what_was_not_vested_is_sold_into_the_account_and_comes_back_i
     await law.wire.send(events.funding("back", 337_492, plan_id=PLAN))
     await prove(law)
     assert await match_shares(law, ann) == ("843.729", 337_492)
+    assert await vesting(law, ann) == {"years": 4, "percents": PERCENTS}
     sums = "SELECT other_additions FROM year_to_date WHERE plan_id = $1"
     assert [row["other_additions"] for row in await law.wire.query("contribution", sums, PLAN)] == [843_729]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 
@@ -41,19 +42,19 @@ class Pages:
 
     async def plan_balances(self, plan_id: str, as_of: date, seconds: float) -> Page:
         """Positions and balances of a plan at a proven close. Raises ``PageNotReady``."""
-        url = f"{self._valuation_url}/v1/plans/{plan_id}/balances?as_of={as_of}"
+        url = f"{self._valuation_url}/v1/plans/{quote(plan_id, safe='')}/balances?as_of={as_of}"
         async with self._together:
             return await self._poll(url, lambda _: True, seconds)
 
     async def plan_vesting(self, plan_id: str, as_of: date, seconds: float) -> Page:
         """Vested percents of everybody in a plan, by the facts of a date. Raises ``PageNotReady``."""
-        url = f"{self._contribution_url}/v1/plans/{plan_id}/vesting?as_of={as_of}"
+        url = f"{self._contribution_url}/v1/plans/{quote(plan_id, safe='')}/vesting?as_of={as_of}"
         async with self._together:
             return await self._poll(url, lambda _: True, seconds)
 
     async def payroll_run(self, payroll_id: str, seconds: float) -> Page:
         """What a payroll run waits for since the last cut. Raises ``PageNotReady``."""
-        url = f"{self._contribution_url}/v1/payrolls/{payroll_id}"
+        url = f"{self._contribution_url}/v1/payrolls/{quote(payroll_id, safe='')}"
         async with self._together:
             return await self._poll(url, lambda _: True, seconds)
 

@@ -126,7 +126,10 @@ class Events:
 
     def _election(self, who: str) -> None:
         percents = self.scene.percents()
-        self.world.elect(who, percents)
+        if self.chance(4):
+            percents[next(iter(percents))] = "0"  # Does not make a hundred: refused, and the one before stays.
+        else:
+            self.world.elect(who, percents)
         self.events.append({"election": who, "funds": percents})
 
     def _resend(self, who: str) -> None:
@@ -190,6 +193,12 @@ class Events:
         own = self.world.lines_of(who, self.world.members[who].plan)
         if any(line.decision is None for line in own) or sum(line.pay for line in own) > MUCH_PAY or not own:
             return
+        earlier = [name for name, (of, _) in self.world.reversals.items() if of == who]
+        if earlier and self.chance(15):
+            name = self.scene.name("v")
+            self.events.append({"reversal": name, "reverses": self.rng.choice(earlier)})
+            self.world.reverse(name, who, None, None)
+            return
         line = self.rng.choice(own)
         is_plain = who not in self.scene.capped and line.decision is not None and not line.decision.catch_up
         if not is_plain and (line is not self.world.last_of_year(line) or line.reversed):
@@ -202,7 +211,7 @@ class Events:
             if self.chance(15):
                 amounts[chosen[0]] = left[chosen[0]] + self.rng.randint(1, 500)
         name = self.scene.name("v")
-        self.world.reverse(name, line, amounts)
+        self.world.reverse(name, who, line, amounts)
         event: dict[str, Any] = {"reversal": name, "reverses": line.name}
         if amounts is not None:
             event["amounts"] = {source: dollars(cents) for source, cents in amounts.items()}

@@ -27,6 +27,10 @@ MOODS = ("flow", "flow", "law", "law", "custodian", "reversals", "reversals", "r
 ACTIONS = ("reject", "late", "duplicate", "misprice", "wrong_shares")
 NAMES = ("P000", "P001", "P002", "P10", "P9", "p-3", "Z", "a", "A_b", "zz", "Q7", "q7", "B", "b2")
 FUNDS = ("F1", "F2", "F10", "f3", "F-4", "FA")
+ODD_NAMES = ("P 1", "Zoë", "ß", "\ufb01n", "\U00010428", "a:b", "p|q", "x%20y", "Ж/7", "-", "0", "?a=b", "null", "1e3")
+ODD_FUNDS = ("F", "F:F", "F/1", "Ж 1", "f#2", "1")
+ODD_PLANS = ("PL", "PL:F", "é/PL")
+"""Ids are opaque: they may hold what separates, what addresses escape, what sorts differently in other encodings."""
 LONG_AGO = date(2015, 1, 5)
 
 
@@ -57,6 +61,7 @@ class Scene:
         self.year = self.dates[0].year
         self.is_one_year = self.year == self.dates[-1].year
         self.serial = 0
+        self.is_odd = self.mood == "strange" and self.chance(40)
         title = f"random {self.mood} {seed}-{index}"
         self.file: dict[str, Any] = {"scenario": title, "plans": {}, "funds": {}, "participants": {}, "days": []}
         self.decimals = self._funds()
@@ -72,10 +77,10 @@ class Scene:
     def name(self, prefix: str) -> str:
         """A fresh event name."""
         self.serial += 1
-        return f"{prefix}{self.serial}"
+        return f"{prefix} é/{self.serial}" if self.is_odd else f"{prefix}{self.serial}"
 
     def _funds(self) -> dict[str, int]:
-        names = self.rng.sample(FUNDS, self.rng.randint(1, 5))
+        names = self.rng.sample(ODD_FUNDS if self.is_odd else FUNDS, self.rng.randint(1, 5))
         decimals = {name: self.rng.choice((3, 3, 3, 3, 4, 6, 0, 2)) for name in names}
         self.file["funds"] = {
             name: {"share_decimals": places} if places != 3 or self.chance(50) else {}
@@ -84,7 +89,8 @@ class Scene:
         return decimals
 
     def _plan_names(self) -> list[str]:
-        return [f"PL{number}" for number in range(self.rng.choice((1, 1, 2, 3)))]
+        count = self.rng.choice((1, 1, 2, 3))
+        return list(ODD_PLANS[:count]) if self.is_odd else [f"PL{number}" for number in range(count)]
 
     def _plan(self, name: str) -> Plan:
         formula = self.rng.choice(FORMULAS) if self.chance(60 if self.mood in ("law", "reversals") else 15) else None
@@ -134,17 +140,20 @@ class Scene:
         return Person(self.born(), hired, gone, wages)
 
     def percents(self) -> dict[str, str]:
-        """An election: whole percents or hundredths."""
+        """An election: whole percents or hundredths, and sometimes a fund that gets none of it."""
         funds = self.rng.sample(list(self.decimals), self.rng.randint(1, len(self.decimals)))
         step = self.rng.choice((1, 1, 1, 100))
         cuts = sorted(self.rng.sample(range(1, 100 * step), len(funds) - 1))
         shares = [after - before for before, after in pairwise([0, *cuts, 100 * step])]
         texts = [str(share) if step == 1 else f"{share // 100}.{share % 100:02d}" for share in shares]
-        return dict(zip(funds, texts, strict=True))
+        nothing = {fund: "0" for fund in self.decimals if fund not in funds and self.chance(5)}
+        return dict(zip(funds, texts, strict=True)) | nothing
 
     def _people(self) -> None:
         count = self.rng.randint(2, self.rng.choice((3, 6, 12, 30 if self.mood in ("flow", "law") else 8)))
-        names = self.rng.sample(NAMES, min(count, len(NAMES))) + [f"P{100 + n}" for n in range(count - len(NAMES))]
+        names = self.rng.sample(ODD_NAMES if self.is_odd else NAMES, min(count, len(NAMES))) + [
+            f"P{100 + n}" for n in range(count - len(NAMES))
+        ]
         for who in names:
             plan, person = self.rng.choice(list(self.world.plans)), self.person()
             percents = self.percents() if self.chance(60) else None

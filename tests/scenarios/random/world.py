@@ -202,14 +202,14 @@ class World:
         if "INVALID_AMOUNT" in decision.codes:
             del self._answers[line.name]["rejected"]  # What a negative cent asks for is not said anywhere.
 
-    def reverse(self, name: str, line: Line, amounts: Mapping[str, int] | None) -> None:
-        """Take back of a decided line what is left of it, or the named amounts."""
+    def reverse(self, name: str, who: str, line: Line | None, amounts: Mapping[str, int] | None) -> None:
+        """Take back of a decided line what is left of it, or the named amounts; None = what is no line."""
         asked = sum((amounts or {}).values())
-        self.reversals[name] = (line.who, amounts)
-        left = {source: cents for source, cents in line.left().items() if cents}
-        if line.decision is None or not line.decision.accepted:
+        self.reversals[name] = (who, amounts)
+        if line is None or line.decision is None or not line.decision.accepted:
             self._answers[name] = _receipt("rejected", 0, asked, ["REVERSES_UNKNOWN"])
             return
+        left = {source: cents for source, cents in line.left().items() if cents}
         wanted = left if amounts is None else amounts
         taken = {source: min(cents, left.get(source, 0)) for source, cents in wanted.items()}
         given = sum(taken.values())

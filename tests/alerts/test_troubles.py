@@ -19,6 +19,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 import yaml
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from deploy.grafana.asking import ask
 from deploy.grafana.build import DASHBOARDS
@@ -30,6 +31,7 @@ from deploy.scenarios.facts import VALUE_REQUESTED
 from deploy.security.tokenfile import add_token
 from shared.events import topics
 from shared.events.custodian import Holdings
+from shared.runtime.clients import kafka_admin
 from shared.runtime.tokens import Role
 from tests.support import events
 from tests.support.events import Outgoing, fresh
@@ -225,6 +227,32 @@ async def test_a_payroll_file_without_answers_and_pages_that_fail_are_tickets(wa
     for name in ("PagesFail", "PayrollFileWaits"):
         await watched.watch.until_ends(name)
     assert {who for who, _ in watched.watch.told("PayrollFileWaits")} == {"ticket"}
+
+
+async def test_an_outbox_the_broker_refuses_pages_until_it_takes_it(watched: Watched) -> None:
+    await limit_records(watched, "100")
+    person, _ = await watched.earn()
+    await watched.watch.until_fires("OutboxStuck", service="contribution")
+    waiting = await watched.wire.query("contribution", "SELECT topic FROM outbox")
+    assert {row["topic"] for row in waiting} == {topics.PAYROLL_RECEIPTS.name}
+    await limit_records(watched, topics.PAYROLL_RECEIPTS.config["max.message.bytes"])
+    await watched.watch.until_ends("OutboxStuck")
+    assert {who for who, _ in watched.watch.told("OutboxStuck")} == {"page"}
+    heard = watched.wire.heard[topics.PAYROLL_RECEIPTS.name]
+    assert [one.body["status"] for one in heard if one.key == person.encode()] == ["accepted"]
+    await watched.payday.close_day()
+
+
+async def limit_records(watched: Watched, size: str) -> None:
+    """Change what the topic of the receipts takes."""
+    topic = topics.PAYROLL_RECEIPTS
+    admin = kafka_admin(watched.wire.config)
+    await admin.start()
+    try:
+        configs = {**topic.config, "max.message.bytes": size}
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, configs=configs)])
+    finally:
+        await admin.close()
 
 
 async def test_holdings_that_are_missing_and_then_wrong_page_until_a_date_is_proven(watched: Watched) -> None:

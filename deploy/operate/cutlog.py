@@ -16,7 +16,7 @@ from shared.runtime.clients import kafka_reader
 from shared.runtime.records import DAY_CUT, MARKERS, VALUE_CUT, Record, record_of
 from shared.runtime.settings import Settings
 from shared.runtime.signing import SIGNATURE_HEADER, is_signed
-from shared.values.trading_days import trade_date_of_stamp
+from shared.values.trading_days import GENESIS, trade_date_of_stamp
 
 HINT_MARGIN_MS = 300_000
 """Clocks of database and broker may differ by this much; a marker not found behind the hint is looked for from 0."""
@@ -51,6 +51,11 @@ class DateBounds:
     before_marked_at: datetime | None
     cutoff_before: datetime | None
     """In market mode: records stamped from here on may belong to ``day`` although they stand before the cut."""
+
+    @property
+    def labels(self) -> tuple[date, ...]:
+        """The labels of what belongs to the date: before the first cut nobody could know its name."""
+        return (self.day,) if self.before is not None else (GENESIS, self.day)
 
     def hint_ms(self) -> int:
         """No record of the date was appended before this (milliseconds since 1970)."""

@@ -57,7 +57,7 @@ async def bounds_of(books: Books, config: Settings, day: date) -> DateBounds:
 async def prove_intake(books: Books, config: Settings, day: date) -> list[Equation]:
     """All equations between the public logs and what the services say they did with them."""
     bounds = await bounds_of(books, config, day)
-    payroll = await PayrollDay.open(books.contribution, day)
+    payroll = await PayrollDay.open(books.contribution, day, bounds.labels)
     counted: dict[str, Counts] = {}
     equations: list[Equation] = []
     for book, topic in (
@@ -114,6 +114,8 @@ class PayrollDay:
 
     book: Book
     day: date
+    labels: tuple[date, ...]
+    """What the books call it; the first date is ``GENESIS`` where they were written before any cut."""
     letters: set[tuple[str, int, int]]
     parked: set[bytes]
     """Identities that were parked on this date, freed later or not."""
@@ -128,11 +130,11 @@ class PayrollDay:
     seen: set[bytes] = field(default_factory=set)
 
     @classmethod
-    async def open(cls, book: Book, day: date) -> PayrollDay:
+    async def open(cls, book: Book, day: date, labels: tuple[date, ...]) -> PayrollDay:
         """Load what was dead-lettered and parked."""
         letters = {(row[0], row[1], row[2]) for row in await book.rows(store_intake.LETTERS, day)}
-        found = cls(book, day, letters, set())
-        found.freed_later = {row["identity"].bytes for row in await book.rows(store_intake.FREED_LATER, day)}
+        found = cls(book, day, labels, letters, set())
+        found.freed_later = {row["identity"].bytes for row in await book.rows(store_intake.FREED_LATER, labels)}
         await found._take_parked(await book.rows(store_intake.PARKED, list(LINE_TOPICS)))
         return found
 
@@ -156,7 +158,10 @@ class PayrollDay:
             [bucket_of(key) for key, _ in asked],
             [UUID(identity) for _, identity in asked],
         )
-        return {row["identity"].bytes: (row["body_hash"].bytes, row["trade_date"]) for row in rows}
+        return {row["identity"].bytes: (row["body_hash"].bytes, self._dated(row["trade_date"])) for row in rows}
+
+    def _dated(self, label: date) -> date:
+        return self.day if label in self.labels else label
 
     async def take(self, records: Sequence[Record]) -> None:
         """Classify some records of the log, in offset order."""
@@ -222,11 +227,11 @@ class PayrollDay:
         answered: Counter[Run] = Counter(self.parked_cents)
         for row in await self.book.rows(store_intake.LINES, self.day):
             answered[row["plan_id"], row["payroll_id"]] += row["accepted"] + row["rejected"]
-        for row in await self.book.rows(store_intake.HELD, self.day):
+        for row in await self.book.rows(store_intake.HELD, self.day, self.labels):
             answered[row["plan_id"], row["payroll_id"]] += row["cents"]
-        said = await self.book.row(store_intake.DECISIONS, self.day)
+        said = await self.book.row(store_intake.DECISIONS, self.labels)
         kept = await self.book.row(store_intake.JOURNALED, self.day)
-        twice = await self.book.whole(store_intake.SPREAD_IDENTITIES, self.day)
+        twice = await self.book.whole(store_intake.SPREAD_IDENTITIES, self.day, self.labels)
         return [
             *agree("submitted cents = accepted + rejected + held + parked", asked, answered),
             Equation("decided requests = journal lines", said["lines"], kept["lines"]),

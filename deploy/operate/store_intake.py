@@ -22,20 +22,20 @@ FROM journal WHERE trade_date = $1 AND kind = 'line' GROUP BY plan_id, payroll_i
 HELD = """
 SELECT plan_id, payroll_id, sum(requested)::bigint AS cents FROM (
     SELECT plan_id, payroll_id, requested FROM held_lines WHERE trade_date = $1
-    UNION ALL SELECT plan_id, payroll_id, requested FROM freed_lines WHERE held_for = $1) AS held
+    UNION ALL SELECT plan_id, payroll_id, requested FROM freed_lines WHERE held_for = ANY($2::date[])) AS held
 GROUP BY plan_id, payroll_id"""
-FREED_LATER = "SELECT identity FROM freed_lines WHERE held_for = $1"
+FREED_LATER = "SELECT identity FROM freed_lines WHERE held_for = ANY($1::date[])"
 FREED_NOW = """
 SELECT plan_id, payroll_id, sum(requested)::bigint AS cents FROM freed_lines WHERE freed_for = $1
 GROUP BY plan_id, payroll_id"""
 DECISIONS = """
 SELECT count(*)::bigint AS lines, coalesce(sum(accepted), 0)::bigint AS accepted,
        coalesce(sum(rejected), 0)::bigint AS rejected
-FROM identities WHERE trade_date = $1 AND status NOT IN ('h', 'i')"""
+FROM identities WHERE trade_date = ANY($1::date[]) AND status NOT IN ('h', 'i')"""
 JOURNALED = """
 SELECT count(*)::bigint AS lines, coalesce(sum(requested - rejected), 0)::bigint AS accepted,
        coalesce(sum(rejected), 0)::bigint AS rejected
 FROM journal WHERE trade_date = $1 AND kind IN ('line', 'reversal')"""
 SPREAD_IDENTITIES = """
 SELECT count(*) FROM (SELECT identity FROM identities WHERE trade_date <= $1 GROUP BY identity
-                      HAVING count(*) > 1 AND max(trade_date) = $1) AS twice"""
+                      HAVING count(*) > 1 AND max(trade_date) = ANY($2::date[])) AS twice"""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
+from deploy.operate.proof import prove
 from deploy.scenarios.facts import CLOSE_REQUESTED
 from services.contribution.holding import HELD_PER_PAGE
 from shared.events import topics
@@ -16,7 +17,7 @@ from shared.values.nyse_calendar import LAST_YEAR
 from tests.support import events
 from tests.support.events import Outgoing, fresh
 from tests.support.headernames import RawName
-from tests.support.payday import PRICE, Payday
+from tests.support.payday import FIRST_DAY, GOOD_CENTS, PRICE, Payday
 from tests.support.waiting import eventually
 from tests.support.wire import Sent, codes
 
@@ -146,6 +147,14 @@ async def became(payday: Payday, order_id: str, version: int) -> str:
 
     await eventually(is_judged, seconds=60)
     return str(verdicts[0])
+
+
+async def test_the_first_date_of_an_engine_is_proven_from_its_logs_too(payday: Payday) -> None:
+    """What came before any cut has no date of its own in the books, until the first cut names it."""
+    proof, _ = await prove(payday.wire.config, FIRST_DAY)
+    assert [one.name for one in proof.equations if not one.ok] == []
+    submitted = [one for one in proof.equations if one.name.startswith("submitted cents")]
+    assert submitted[0].left == GOOD_CENTS
 
 
 async def test_the_last_date_of_the_calendar_is_not_closed(payday: Payday) -> None:

@@ -41,11 +41,12 @@ class Payday:
     funds: set[str] = field(default_factory=lambda: {events.FUND})
 
     async def open(self) -> None:
-        """Publish the facts, and close the first day over them."""
+        """Publish the facts and a first line, and close the first day over them."""
         names = [f"person-{number}" for number in range(POOL)]
         for name in names:
             self.pool[events.home(name, PARTITIONS)].append(name)
         await self.wire.send(events.fund_fact(), events.plan_fact(), *(events.census(name) for name in names))
+        await self._good_line()
         await self.close_day()
 
     def person(self, partition: int = 0) -> str:
@@ -66,7 +67,7 @@ class Payday:
                 "accepted", GOOD_CENTS, 0,
             )  # fmt: skip
 
-    async def _good_line(self, partition: int) -> Sent:
+    async def _good_line(self, partition: int = 0) -> Sent:
         person, payroll = self.person(partition), fresh("good")
         self.good[person] += GOOD_CENTS
         sent, _ = await self.wire.send(

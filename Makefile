@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check test-model test-simulation test-chaos test-load test-alerts test-console test-random bench bench-payroll bench-peers bench-scale load docs format up down lock jars-lock clean test-security test-recovery audit manifests
+.PHONY: help setup demo test check test-model test-simulation test-chaos test-load test-alerts test-console test-random bench bench-payroll bench-peers bench-scale load docs format up down lock jars-lock clean test-security test-recovery test-compose audit manifests
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ demo: setup ## Run a realistic payday from nothing to a proven result, and clean
 	$(BIN)/nestwork demo
 
 test: setup ## Run all tests: unit, property, integration, scenarios, a short chaos run
-	CHAOS_MINUTES=$${CHAOS_MINUTES:-0.5} $(BIN)/python -m pytest --ignore=tests/load --ignore=tests/browser --ignore=tests/alerts --ignore=tests/security --ignore=tests/recovery --ignore=tests/scenarios/random/test_random.py
+	CHAOS_MINUTES=$${CHAOS_MINUTES:-0.5} $(BIN)/python -m pytest --ignore=tests/load --ignore=tests/browser --ignore=tests/alerts --ignore=tests/security --ignore=tests/recovery --ignore=tests/compose --ignore=tests/scenarios/random/test_random.py
 
 check: setup ## Format, lint, types, architecture, generated docs, tidiness
 	$(BIN)/ruff format --check .
@@ -65,6 +65,9 @@ test-random: setup ## Run random scenarios on clusters of several shapes, undist
 
 test-recovery: setup ## Restore databases while Kafka goes on; two releases in one group (minutes)
 	$(BIN)/python -m pytest tests/recovery --timeout=0
+
+test-compose: setup ## Read docker-compose.yml with Docker Compose's own loader (needs Go)
+	$(BIN)/python -m pytest tests/compose
 
 audit: setup ## Look every locked dependency up among known weaknesses (offline: AUDIT_DATABASE="all.zip ...")
 	$(BIN)/python -m deploy.security.audit $(addprefix --database ,$(AUDIT_DATABASE))

@@ -158,3 +158,12 @@ async def test_a_dead_letter_is_replayed_by_keyboard(config: Settings, tmp_path:
 
 async def letters(config: Settings) -> dict[str, str | None]:
     return {str(one.id): one.replayed for one in await list_letters(config)}
+
+
+async def test_signing_in_works_on_a_port_that_containers_publish_on_loopback(config: Settings, tmp_path: Path) -> None:
+    """It listens everywhere inside its container, so its cookie is for TLS only; a browser on this machine keeps it."""
+    published = config.model_copy(update={"web_host": "0.0.0.0"})
+    async with served(published) as address, browsing(tmp_path / "profile") as browser:
+        await sign_in(browser, address)
+        await browser.open(f"{address}/days")
+        assert await browser.value("document.title") == "Business days – Nestwork console"

@@ -1,0 +1,1 @@
+"""Tests: docker-compose.yml as Docker Compose itself reads it."""

@@ -6,6 +6,7 @@ import asyncio
 import sys
 
 from deploy.cluster.errors import StartFailed
+from shared.runtime.errors import PartitionCountDiffers
 
 CUSTODIAN_DATABASE = "nestwork_custodian"
 
@@ -24,5 +25,5 @@ async def prepare(services: list[str]) -> None:
 if __name__ == "__main__":
     try:
         asyncio.run(prepare(sys.argv[1:]))
-    except StartFailed as problem:
+    except (StartFailed, PartitionCountDiffers) as problem:
         sys.exit(str(problem))

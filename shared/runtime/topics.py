@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -72,4 +73,7 @@ async def _create(admin: AIOKafkaAdminClient, missing: list[Topic], config: Sett
 
 
 if __name__ == "__main__":
-    asyncio.run(create_topics())
+    try:
+        asyncio.run(create_topics())
+    except PartitionCountDiffers as differs:
+        sys.exit(str(differs))

@@ -105,9 +105,9 @@ class Events:
         return self.rng.randint(1, self.rng.choice((most, most // 10, 100)))
 
     def _much(self, chosen: list[str]) -> dict[str, int]:
-        """Amounts that run into 415(c), with employer money of one source at most."""
+        """Amounts that run into 415(c)."""
         amounts = {source: self.rng.randint(1, 40_000_00) for source in chosen if source not in EMPLOYER}
-        employer = [source for source in chosen if source in EMPLOYER and source != "forfeiture"][:1]
+        employer = [source for source in chosen if source in EMPLOYER]
         return amounts | {source: self.rng.randint(1, 30_000_00) for source in employer}
 
     def _send(self, line: Line) -> None:
@@ -133,7 +133,7 @@ class Events:
         self.events.append({"election": who, "funds": percents})
 
     def _resend(self, who: str) -> None:
-        lines = {line.name: line.amounts for line in self.world.lines.values() if line.who == who and line.decision}
+        lines = {line.name: line.amounts for line in self.world.lines.values() if line.who == who}
         taken = {name: amounts for name, (of, amounts) in self.world.reversals.items() if of == who}
         if not lines and not taken:
             return

@@ -22,6 +22,7 @@ def _day(scene: Scene, day: date) -> dict[str, Any]:
     prices = {fund: _price(scene) for fund in scene.decimals}
     actions = _custodian(scene)
     seen = scene.world.close(day, prices, actions)
+    _leave_unpriced(scene, prices, seen)
     drawn: dict[str, Any] = {"date": day.isoformat(), "events": events, "prices": prices}
     if actions:
         orders = [{"fund": fund, "side": side, "action": action} for (fund, side), action in actions.items()]
@@ -29,6 +30,19 @@ def _day(scene: Scene, day: date) -> dict[str, Any]:
     is_clean = not any("INVALID_AMOUNT" in answer.get("codes", ()) for answer in seen["receipts"].values())
     drawn["expect"] = seen | {"breaks": [], "proof": "ok"} | ({"dlq": []} if is_clean else {})
     return drawn
+
+
+def _leave_unpriced(scene: Scene, prices: dict[str, str], seen: dict[str, Any]) -> None:
+    """Sometimes a fund that nobody trades has no price: who holds it has no balance that day."""
+    for fund in sorted(set(prices) - {order["fund"] for order in seen["orders"]}):
+        if scene.chance(8):
+            del prices[fund]
+            holders = {
+                who for who, held in seen["positions"].items() if any(fund in by_fund for by_fund in held.values())
+            }
+            for key in ("balances", "vested"):
+                if key in seen:
+                    seen[key] = {who: value for who, value in seen[key].items() if who not in holders}
 
 
 def _price(scene: Scene) -> str:

@@ -10,8 +10,11 @@ import aiohttp
 import pytest
 
 from deploy.scenarios.runner import RunningCluster, run_files
+from shared.events.payroll import Contribution
 from shared.runtime.settings import settings
 from shared.runtime.tokens import new_token, token_hash
+from tests.integration.test_console import letter_of, replay
+from tests.support.console import Visitor, served
 from tests.support.secured import Secured
 from tests.support.waiting import eventually
 from tests.support.workers import Ground
@@ -33,6 +36,7 @@ async def test_a_payday_comes_out_as_expected(secured: Secured, monkeypatch: pyt
     settings.cache_clear()
     assert {run.file: run.differences for run in runs} == {str(SCENARIO): []}
     await pages_ask_for_a_token(secured)
+    await the_console_needs_no_more_than_the_operators_rights(secured)
 
 
 async def pages_ask_for_a_token(secured: Secured) -> None:
@@ -71,6 +75,24 @@ async def pages_ask_for_a_token(secured: Secured) -> None:
         for path in ("/router/", "/table/", "/graph", "/stats", "/performance/"):
             async with http.get(worker.url + path) as response:
                 assert response.status == 404
+
+
+async def the_console_needs_no_more_than_the_operators_rights(secured: Secured) -> None:
+    """As the manifests start it: with the Kafka user and the database role of operators, every page and a replay."""
+    token, file = new_token(), secured.folder / "console.json"
+    file.write_text(json.dumps({"tokens": [entry("olga", token, ["operator"], ["*"])]}))
+    config = secured.config("operators", "nestwork_operator").model_copy(update={"tokens_file": file})
+    ground = Ground(secured.kafka, "contribution", secured.environment("contribution"), secured.folder)
+    async with ground.worker() as worker, served(config) as address, Visitor(address) as olga:
+        await eventually(worker.is_ready, seconds=240)
+        assert (await olga.get("/readyz")).status == 200
+        await olga.sign_in(token)
+        for path in ("/", "/days", "/days/2026-11-20", "/runs", "/held", "/breaks", "/letters", "/actions"):
+            assert (await olga.get(path)).status == 200, path
+        letter = await letter_of(config, b"{not json", "console-secured", Contribution.ce_type)
+        done = await replay(olga, letter)
+        assert done.status == 200
+        assert f"{letter}: sent" in done.text
 
 
 def entry(name: str, token: str, roles: list[str], plans: list[str]) -> dict[str, Any]:

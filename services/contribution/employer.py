@@ -120,7 +120,9 @@ def _percent(text: str) -> tuple[int, int]:
 async def _main() -> int:
     connection = await connect("nestwork_contribution")
     try:
-        said = await answer(connection, orjson.loads(sys.stdin.buffer.read()))
+        # Lines are being decided meanwhile: what is added up must be of one moment.
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            said = await answer(connection, orjson.loads(sys.stdin.buffer.read()))
     except (Unanswerable, ValueError) as problem:
         sys.stdout.write(orjson.dumps({"error": str(problem)}).decode())
         return 1

@@ -20,8 +20,9 @@ async def _main() -> int:
     who = asked["plan_id"], asked["participant_id"]
     connection = await connect("nestwork_trading")
     try:
-        rows = await connection.fetch(store_forfeitures.OF_PARTICIPANT, *who)
-        taken = await connection.fetchval(store_forfeitures.LEGS_OF_PARTICIPANT, *who)
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            rows = await connection.fetch(store_forfeitures.OF_PARTICIPANT, *who)
+            taken = await connection.fetchval(store_forfeitures.LEGS_OF_PARTICIPANT, *who)
     finally:
         await connection.close()
     waiting = taken - sum(row["cost"] for row in rows)

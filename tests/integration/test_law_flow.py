@@ -161,10 +161,17 @@ async def test_lines_of_a_year_without_limits_are_released_by_the_fact_in_their_
     await prove_all(law)
 
 
+async def _are_known(law: Payday, participant: str, plan: str) -> bool:
+    """Whether the engine has read of both, so that a line is not held for them."""
+    sql = "SELECT 1 FROM participants, facts WHERE participant_id = $1 AND plan_id = $2 AND topic = $3 AND key = $2"
+    return bool(await law.wire.query("contribution", sql, participant, plan, topics.PLANS.name))
+
+
 async def test_a_true_up_is_given_once_funded_and_invested_like_any_line(law: Payday) -> None:
     ann, plan = law.person(), "ANNUAL"
     terms = {"match": {"tiers": [["3", "100"], ["2", "50"]], "period": "annual"}}
     await law.wire.send(events.plan_fact(plan, **terms), events.census(ann, plan))
+    await eventually(lambda: _are_known(law, ann, plan))
     lines = [
         events.line(ann, {"pre_tax": cents}, payroll=f"a5-{month}", plan=plan, compensation_cents=500_000,
                     pay_date=f"2026-{month:02}-15")
@@ -192,6 +199,7 @@ async def test_a_job_trues_up_the_year_before_in_every_plan_and_gives_nothing_tw
     ben, plan = law.person(), "ANNUAL"
     terms = {"match": {"tiers": [["3", "100"], ["2", "50"]], "period": "annual"}}
     await law.wire.send(events.plan_fact(plan, **terms), events.census(ben, plan))
+    await eventually(lambda: _are_known(law, ben, plan))
     lines = [
         events.line(ben, {"pre_tax": cents}, payroll="2025", plan=plan, pay_date=f"2025-{month:02}-15")
         for month, cents in ((10, 50_000), (11, 0), (12, 0))

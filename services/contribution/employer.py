@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -117,12 +118,13 @@ def _percent(text: str) -> tuple[int, int]:
     return ratio[0], ratio[1] * 100
 
 
-async def _main() -> int:
+async def answer_once(work_out: Callable[[Connection, dict[str, Any]], Awaitable[dict[str, Any]]]) -> int:
+    """Answer the question on standard input from the books on standard output, as JSON; returns the exit code."""
     connection = await connect("nestwork_contribution")
     try:
         # Lines are being decided meanwhile: what is added up must be of one moment.
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            said = await answer(connection, orjson.loads(sys.stdin.buffer.read()))
+            said = await work_out(connection, orjson.loads(sys.stdin.buffer.read()))
     except (Unanswerable, ValueError) as problem:
         sys.stdout.write(orjson.dumps({"error": str(problem)}).decode())
         return 1
@@ -133,4 +135,4 @@ async def _main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(_main()))
+    sys.exit(asyncio.run(answer_once(answer)))

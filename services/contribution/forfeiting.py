@@ -17,7 +17,7 @@ import msgspec
 import orjson
 
 from services.contribution import store_employer, store_forfeitures
-from services.contribution.employer import Unanswerable
+from services.contribution.employer import Unanswerable, answer_once
 from services.contribution.rules.forfeiting import (
     Holding,
     may_forfeit,
@@ -31,7 +31,7 @@ from services.contribution.rules.plan_rules import PlanRules, plan_rules_of
 from services.contribution.rules.records import LineRecord
 from services.contribution.rules.sources import SCHEDULED
 from services.contribution.rules.vesting import vested_percent, vesting_service
-from shared.runtime.clients import Connection, connect
+from shared.runtime.clients import Connection
 from shared.values.trading_days import next_trading_day
 
 _person = msgspec.json.Decoder(Participant).decode
@@ -136,20 +136,5 @@ def _restore(
     return {"shares": shares, "cents": sum(shares.values()), "restored_before": sum(restored.values())}
 
 
-async def _main() -> int:
-    connection = await connect("nestwork_contribution")
-    try:
-        # Lines are being decided meanwhile: what is added up must be of one moment.
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            said = await answer(connection, orjson.loads(sys.stdin.buffer.read()))
-    except (Unanswerable, ValueError) as problem:
-        sys.stdout.write(orjson.dumps({"error": str(problem)}).decode())
-        return 1
-    finally:
-        await connection.close()
-    sys.stdout.write(orjson.dumps(said).decode())
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(asyncio.run(_main()))
+    sys.exit(asyncio.run(answer_once(answer)))

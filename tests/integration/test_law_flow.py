@@ -208,11 +208,15 @@ async def test_a_job_trues_up_the_year_before_in_every_plan_and_gives_nothing_tw
     assert money(await law.wire.receipt(lines[1].ce_id))[0] == "accepted"
     with pytest.raises(OperatorError, match="2026 is not over"):
         await true_up_all(law.wire.config, 2026)
-    # 5 % of 10,000.00 was deferred: 400.00 are due, and 200.00 were paid. Two jobs at once give it once.
-    for given in await asyncio.gather(*(true_up_all(law.wire.config, None) for _ in range(2))):
-        assert [(one["plan_id"], one["year"], one["cents"]) for one in given] == [(plan, 2025, 20_000)]
-    answers = [await law.wire.receipt(f"true-up-2025-{plan}:{ben}:20000", number=number) for number in (1, 2)]
-    assert [money(one) for one in answers] == [("accepted", 20_000, 0), ("duplicate", 20_000, 0)]
+    # 5 % of 10,000.00 was deferred: 400.00 are due, and 200.00 were paid. Of two jobs at once one may see the other's.
+    both = await asyncio.gather(*(true_up_all(law.wire.config, None) for _ in range(2)))
+    assert {(one["plan_id"], one["year"]) for given in both for one in given} == {(plan, 2025)}
+    sent = [one["cents"] for given in both for one in given if one["cents"]]
+    assert sent in ([20_000], [20_000, 20_000])
+    answers = [
+        await law.wire.receipt(f"true-up-2025-{plan}:{ben}:20000", number=number) for number, _ in enumerate(sent, 1)
+    ]
+    assert [money(one) for one in answers] == [("accepted", 20_000, 0), ("duplicate", 20_000, 0)][: len(sent)]
     assert [one["cents"] for one in await true_up_all(law.wire.config, 2025)] == [0]
     # A late pay of the year: 3 % of 15,000.00 and half of the 50.00 above it are 475.00.
     await law.wire.send(lines[2])

@@ -37,9 +37,9 @@ def of_kind(overlay: str, *kinds: str) -> list[dict[str, Any]]:
 
 def pods(overlay: str) -> list[dict[str, Any]]:
     """Pod templates, each with the name of its workload in front."""
-    return [
-        one["spec"]["template"] | {"name": one["metadata"]["name"]} for one in of_kind(overlay, "Deployment", "Job")
-    ]
+    found = {one["metadata"]["name"]: one["spec"] for one in of_kind(overlay, "Deployment", "Job")}
+    found |= {one["metadata"]["name"]: one["spec"]["jobTemplate"]["spec"] for one in of_kind(overlay, "CronJob")}
+    return [spec["template"] | {"name": name} for name, spec in found.items()]
 
 
 def environment(overlay: str) -> dict[str, str]:
@@ -179,6 +179,7 @@ def test_whoever_is_not_a_service_comes_in_as_the_party_and_the_role_it_plays(ov
         "nestwork-watcher": ("nestwork-watcher", "nestwork_reader"),
         "nestwork-custodian": ("nestwork-custodian", "nestwork_custodian"),
         "nestwork-migrate": (None, "nestwork_owner"),
+        "nestwork-true-up": ("nestwork-payroll-integrations", "nestwork_reader"),
     }
     for pod in pods(overlay):
         if pod["name"].removeprefix("nestwork-") not in SERVICES:

@@ -10,8 +10,20 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
+from deploy.scenarios.fields import (
+    Amounts,
+    Cents,
+    Count,
+    Day,
+    DecimalText,
+    Name,
+    Part,
+    Year,
+    nothing_as_empty_list,
+    nothing_as_empty_mapping,
+)
+from deploy.scenarios.parties import Census, Fund, Participant, Plan, PlanTerms
 from deploy.scenarios.yaml_text import load_yaml
-from shared.values.money import cents_of
 from shared.values.trading_days import is_trading_day, next_trading_day
 
 
@@ -24,95 +36,7 @@ class FileProblem(Exception):
         self.reason = reason
 
 
-def _quoted_money(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError('money is quoted dollars, like "169.23"')
-    return cents_of(value)
-
-
-def _quoted_decimal(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError('shares, prices and percents are quoted decimals, like "23.47"')
-    return value
-
-
-def _plain_or_quoted_date(value: object) -> object:
-    if isinstance(value, datetime.datetime):
-        raise ValueError("a date without a time is needed, like 2026-11-20")
-    if isinstance(value, datetime.date):
-        return value
-    if isinstance(value, str):
-        return datetime.date.fromisoformat(value)
-    raise ValueError("a date is needed, like 2026-11-20")
-
-
-def _nothing_as_empty_list(value: object) -> object:
-    return [] if value is None else value
-
-
-def _nothing_as_empty_mapping(value: object) -> object:
-    return {} if value is None else value
-
-
-Cents = Annotated[int, BeforeValidator(_quoted_money)]
-"""Whole cents, written in the file as quoted dollars."""
-DecimalText = Annotated[str, BeforeValidator(_quoted_decimal)]
-Day = Annotated[datetime.date, BeforeValidator(_plain_or_quoted_date)]
-Name = Annotated[str, Field(min_length=1, strict=True)]
-Amounts = Annotated[dict[Name, Cents], BeforeValidator(_nothing_as_empty_mapping)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Match(_Part):
-    """The engine's match formula: tiers of (percent of pay, percent matched)."""
-
-    tiers: list[tuple[DecimalText, DecimalText]]
-    period: Literal["per_pay", "annual"] = "per_pay"
-
-
-class Plan(_Part):
-    """A plan's rules; what is left out has the default of the house rules."""
-
-    sources: list[Name]
-    default_fund: Name
-    match: Match | None = None
-    deferral_overflow: Literal["pro_rata", "pre_tax_first"] | None = None
-    roth_catch_up: Literal["deemed", "reject"] | None = None
-    vesting: dict[Name, Name | list[DecimalText]] | None = None
-    trade_on: Literal["funding", "file"] | None = None
-
-
-class Fund(_Part):
-    """A fund and the scale of its shares (decimals of the smallest share)."""
-
-    share_decimals: Annotated[int, Field(strict=True, ge=0, le=6)] = 3
-
-
-class Census(_Part):
-    """What is known about a participant. ``ytd`` = regular deferrals of the first day's year, made before it."""
-
-    plan: Name | None = None
-    born: Day | None = None
-    hired: Day | None = None
-    terminated: Day | None = None
-    rehired: Day | None = None
-    prior_year_wages: Cents | None = None
-    ytd: dict[Literal["pre_tax", "roth"], Cents] | None = None
-
-
-class Participant(Census):
-    """A participant as known from the beginning, with the election in force on the first day."""
-
-    plan: Name
-    born: Day
-    hired: Day
-    elections: dict[Name, DecimalText] | None = None
-
-
-class ContributionEvent(_Part):
+class ContributionEvent(Part):
     """One payroll line. ``plan`` is needed only where the participant is not listed.
 
     ``employer_money``: what the employer gives for a whole year, which may go to the source the engine matches into.
@@ -128,27 +52,74 @@ class ContributionEvent(_Part):
     employer_money: Literal["true_up", "nonelective", "discretionary"] | None = None
 
 
-class FundingEvent(_Part):
+class FundingEvent(Part):
     """The cash of a payroll run; without ``amount`` exactly what its lines listed so far were credited."""
 
     funding: Name
     amount: Cents | None = None
 
 
-class ResendEvent(_Part):
+class ReturnEvent(Part):
+    """Cash of a payroll run that the bank took back."""
+
+    returned: Name
+    amount: Cents
+
+
+class TotalsEvent(Part):
+    """Control totals of a run. ``people``: whose lines it has, one entry a line, for the total of their hashes."""
+
+    plan: Name | None = None
+    line_count: Count | None = None
+    cents_total: Cents | None = None
+
+
+class OpenedEvent(TotalsEvent):
+    """A payroll run is about to be sent."""
+
+    opened: Name
+
+
+class ClosedEvent(TotalsEvent):
+    """All lines of a run were sent."""
+
+    closed: Name
+    cents_by_source: Amounts | None = None
+    people: list[Name] | None = None
+
+
+class PlanChangeEvent(PlanTerms):
+    """What changes in a plan; what is left out stays as it was, what is null goes back to its default."""
+
+    plan_change: Name
+
+
+class LimitsEvent(Part):
+    """The limits of a year, which hold for every file of a run."""
+
+    limits: Year
+    elective_deferral: Cents
+    catch_up: Cents
+    catch_up_60_63: Cents | None = None
+    annual_additions: Cents
+    compensation: Cents
+    roth_catch_up_wages: Cents | None = None
+
+
+class ResendEvent(Part):
     """The same id and body once more."""
 
     resend: Name
 
 
-class ResendChangedEvent(_Part):
+class ResendChangedEvent(Part):
     """The same id with other amounts."""
 
     resend_changed: Name
     amounts: Amounts
 
 
-class ReversalEvent(_Part):
+class ReversalEvent(Part):
     """What payroll takes back of an earlier line; without ``amounts`` all that is left of it."""
 
     reversal: Name
@@ -156,7 +127,7 @@ class ReversalEvent(_Part):
     amounts: Amounts | None = None
 
 
-class ElectionEvent(_Part):
+class ElectionEvent(Part):
     """A participant's new election: percent by fund."""
 
     election: Name
@@ -175,7 +146,10 @@ class LaterEvent(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
 
-EVENT_KINDS = ("contribution", "funding", "resend", "resend_changed", "reversal", "election", "census")
+EVENT_KINDS = (
+    "contribution", "funding", "returned", "opened", "closed", "resend", "resend_changed", "reversal", "election",
+    "census", "plan_change", "limits",
+)  # fmt: skip
 LATER_KINDS = ("exchange", "rebalance", "distribution", "dividend", "split", "fee", "price_correction")
 
 
@@ -191,11 +165,16 @@ def _kind(event: object) -> str | None:
 Event = Annotated[
     Annotated[ContributionEvent, Tag("contribution")]
     | Annotated[FundingEvent, Tag("funding")]
+    | Annotated[ReturnEvent, Tag("returned")]
+    | Annotated[OpenedEvent, Tag("opened")]
+    | Annotated[ClosedEvent, Tag("closed")]
     | Annotated[ResendEvent, Tag("resend")]
     | Annotated[ResendChangedEvent, Tag("resend_changed")]
     | Annotated[ReversalEvent, Tag("reversal")]
     | Annotated[ElectionEvent, Tag("election")]
     | Annotated[CensusEvent, Tag("census")]
+    | Annotated[PlanChangeEvent, Tag("plan_change")]
+    | Annotated[LimitsEvent, Tag("limits")]
     | Annotated[LaterEvent, Tag("later")],
     Discriminator(
         _kind,
@@ -205,7 +184,7 @@ Event = Annotated[
 ]
 
 
-class CustodianOrder(_Part):
+class CustodianOrder(Part):
     """What the custodian does with the orders of one fund and side on this date."""
 
     fund: Name
@@ -214,13 +193,13 @@ class CustodianOrder(_Part):
     plan: Name | None = None
 
 
-class Custodian(_Part):
+class Custodian(Part):
     """The custodian's behaviour on one date; empty = it confirms every order."""
 
     orders: list[CustodianOrder] = []
 
 
-class ExpectedReceipt(_Part):
+class ExpectedReceipt(Part):
     """The receipt decided on this day and how resends were answered."""
 
     status: str | None = None
@@ -231,7 +210,7 @@ class ExpectedReceipt(_Part):
     mismatches: int | None = None
 
 
-class ExpectedOrder(_Part):
+class ExpectedOrder(Part):
     """One order; the list of them is complete and sorted by plan, fund, side, wave."""
 
     plan: Name | None = None
@@ -242,7 +221,7 @@ class ExpectedOrder(_Part):
     wave: int | None = None
 
 
-class ExpectedDeposit(_Part):
+class ExpectedDeposit(Part):
     """The cash that a payroll run lacks at the end of the day, and by when withheld money must be in the trust."""
 
     short: Cents | None = None
@@ -250,7 +229,7 @@ class ExpectedDeposit(_Part):
     latest: Day | None = None
 
 
-class Expect(_Part):
+class Expect(Part):
     """What must hold at the end of the day; what is not named is not compared."""
 
     receipts: dict[Name, ExpectedReceipt] | None = None
@@ -268,23 +247,23 @@ class Expect(_Part):
     as_of: Any = None
 
 
-class ScenarioDay(_Part):
+class ScenarioDay(Part):
     """One business day: what is published, the closing prices, the custodian's mood, and what must come out."""
 
     date: Day
-    events: Annotated[list[Event], BeforeValidator(_nothing_as_empty_list)] = []
-    prices: Annotated[dict[Name, DecimalText], BeforeValidator(_nothing_as_empty_mapping)] = {}
-    custodian: Annotated[Custodian, BeforeValidator(_nothing_as_empty_mapping)] = Custodian()
-    expect: Annotated[Expect, BeforeValidator(_nothing_as_empty_mapping)] = Expect()
+    events: Annotated[list[Event], BeforeValidator(nothing_as_empty_list)] = []
+    prices: Annotated[dict[Name, DecimalText], BeforeValidator(nothing_as_empty_mapping)] = {}
+    custodian: Annotated[Custodian, BeforeValidator(nothing_as_empty_mapping)] = Custodian()
+    expect: Annotated[Expect, BeforeValidator(nothing_as_empty_mapping)] = Expect()
 
 
-class Scenario(_Part):
+class Scenario(Part):
     """A whole file."""
 
     scenario: str
     plans: dict[Name, Plan]
     funds: dict[Name, Fund]
-    participants: Annotated[dict[Name, Participant], BeforeValidator(_nothing_as_empty_mapping)] = {}
+    participants: Annotated[dict[Name, Participant], BeforeValidator(nothing_as_empty_mapping)] = {}
     days: Annotated[list[ScenarioDay], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -370,6 +349,8 @@ def _check_event(path: str, event: object, scenario: Scenario, lines: set[str], 
                 raise FileProblem(f"{path}.election", f"participant {event.election} is not listed")
         case CensusEvent():
             _check_census(path, event, plan_of)
+        case PlanChangeEvent() if event.plan_change not in scenario.plans:
+            raise FileProblem(f"{path}.plan_change", f"unknown plan {event.plan_change}")
 
 
 def _check_census(path: str, event: CensusEvent, plan_of: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from deploy.operate.employer import true_up_all
 from deploy.scenarios.runner import RunningCluster, run_files
 from shared.events.payroll import Contribution
 from shared.runtime.settings import settings
@@ -37,6 +38,7 @@ async def test_a_payday_comes_out_as_expected(secured: Secured, monkeypatch: pyt
     assert {run.file: run.differences for run in runs} == {str(SCENARIO): []}
     await pages_ask_for_a_token(secured)
     await the_console_needs_no_more_than_the_operators_rights(secured)
+    assert await true_up_all(secured.config("payroll-integrations", "nestwork_reader"), None) == []  # No annual match.
 
 
 async def pages_ask_for_a_token(secured: Secured) -> None:

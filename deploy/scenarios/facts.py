@@ -3,33 +3,46 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from deploy.scenarios.model import (
-    Census,
     CensusEvent,
+    ClosedEvent,
     ContributionEvent,
     CustodianOrder,
     ElectionEvent,
-    Fund,
-    Plan,
+    LimitsEvent,
+    OpenedEvent,
+    PlanChangeEvent,
+    ReturnEvent,
     ReversalEvent,
     Scenario,
 )
 from deploy.scenarios.names import Namespace
+from deploy.scenarios.parties import Census, Fund, PlanTerms
 from shared.events import topics
 from shared.events.census import Census as CensusFact
 from shared.events.fund import FundFact
+from shared.events.limits import LimitsFact
 from shared.events.market import CloseRequested, PriceFact, ValueRequested
-from shared.events.payroll import Contribution, PayrollFunded, Reversal
+from shared.events.payroll import (
+    Contribution,
+    PayrollClosed,
+    PayrollFunded,
+    PayrollOpened,
+    PayrollReturned,
+    Reversal,
+)
 from shared.events.plan import PlanFact
 from shared.events.requests import ElectionChanged
 
 OPERATOR_SOURCE = "/scenario/operator"
+HASH_TOTAL_BELOW = 10**10
 CLOSE_REQUESTED, VALUE_REQUESTED = CloseRequested.ce_type, ValueRequested.ce_type
 
 
@@ -46,7 +59,8 @@ class Outgoing:
 
 
 def _json(body: Mapping[str, Any]) -> bytes:
-    return orjson.dumps({name: value for name, value in body.items() if value is not None})
+    said = {name: value for name, value in body.items() if value is not None}
+    return orjson.dumps(said, option=orjson.OPT_NON_STR_KEYS)
 
 
 class FileEvents:
@@ -59,6 +73,7 @@ class FileEvents:
         self._lines: dict[str, Outgoing] = {}
         self._census_by_participant: dict[str, Census] = dict(scenario.participants)
         self._plan_by_run: dict[str, str] = {}
+        self._terms_by_plan: dict[str, PlanTerms] = dict(scenario.plans)
         self._serial = 0
 
     def head(self) -> Iterator[Outgoing]:
@@ -66,7 +81,7 @@ class FileEvents:
         for name, fund in self.scenario.funds.items():
             yield self._fund(name, fund)
         for name, plan in self.scenario.plans.items():
-            yield self._plan(name, plan)
+            yield self._plan(name, plan, f"{self.names.full(name)}:plan")
         for name, participant in self.scenario.participants.items():
             yield self._census(name, participant)
         for name, participant in self.scenario.participants.items():
@@ -126,15 +141,42 @@ class FileEvents:
 
     def funding(self, run: str, cents: int, day: datetime.date) -> Outgoing:
         """Cash for a payroll run."""
-        ce_id = self._next_id("funding")
-        body = {
-            "payroll_id": self.names.full(run),
-            "plan_id": self.names.full(self._plan_by_run[run]) if run in self._plan_by_run else None,
-            "cents": cents,
-            "reference": ce_id,
-            "received_on": day.isoformat(),
+        return self._cash(PayrollFunded.ce_type, "funding", run, cents, day)
+
+    def returned(self, event: ReturnEvent, day: datetime.date) -> Outgoing:
+        """Cash that the bank took back."""
+        return self._cash(PayrollReturned.ce_type, "returned", event.returned, event.amount, day)
+
+    def opened(self, event: OpenedEvent) -> Outgoing:
+        """A run is about to be sent."""
+        totals = {"line_count": event.line_count, "cents_total": event.cents_total}
+        return self._totals(PayrollOpened.ce_type, event.opened, event.plan, totals)
+
+    def closed(self, event: ClosedEvent) -> Outgoing:
+        """All lines of a run were sent."""
+        totals = {
+            "line_count": event.line_count,
+            "cents_total": event.cents_total,
+            "cents_by_source": event.cents_by_source,
+            "hash_total": None if event.people is None else self._hash_total(event.people),
         }
-        return self._outgoing(topics.PAYROLL_RUNS, run, PayrollFunded.ce_type, ce_id, body)
+        return self._totals(PayrollClosed.ce_type, event.closed, event.plan, totals)
+
+    def plan_change(self, event: PlanChangeEvent) -> Outgoing:
+        """The plan with what changed in it."""
+        given = event.model_dump(exclude_unset=True, exclude={"plan_change"})
+        merged = PlanTerms.model_validate(self._terms_by_plan[event.plan_change].model_dump() | given)
+        self._terms_by_plan[event.plan_change] = merged
+        return self._plan(event.plan_change, merged, self._next_id("plan"))
+
+    def limits(self, event: LimitsEvent) -> Outgoing:
+        """The limits of a year: not in the file's namespace, since the law is one for all."""
+        cents = {f"{name}_cents": figure for name, figure in event.model_dump(exclude={"limits"}).items()}
+        body = {"year": event.limits, "notice": "as the scenario says"} | cents
+        ce_id = self._next_id("limits")
+        return Outgoing(
+            topics.LIMITS.name, str(event.limits), LimitsFact.ce_type, self.names.source, ce_id, _json(body)
+        )
 
     def election(self, event: ElectionEvent) -> Outgoing:
         """A participant's new election."""
@@ -175,6 +217,26 @@ class FileEvents:
         }
         return line | ({"plan": self.names.full(order.plan)} if order.plan else {})
 
+    def _cash(self, ce_type: str, kind: str, run: str, cents: int, day: datetime.date) -> Outgoing:
+        ce_id = self._next_id(kind)
+        body = {
+            "payroll_id": self.names.full(run),
+            "plan_id": self.names.full(self._plan_by_run[run]) if run in self._plan_by_run else None,
+            "cents": cents,
+            "reference": ce_id,
+            "received_on": day.isoformat(),
+        }
+        return self._outgoing(topics.PAYROLL_RUNS, run, ce_type, ce_id, body)
+
+    def _totals(self, ce_type: str, run: str, plan: str | None, totals: Mapping[str, Any]) -> Outgoing:
+        known = plan or self._plan_by_run.get(run)
+        body = {"payroll_id": self.names.full(run), "plan_id": None if known is None else self.names.full(known)}
+        return self._outgoing(topics.PAYROLL_RUNS, run, ce_type, self._next_id("totals"), body | dict(totals))
+
+    def _hash_total(self, people: Iterable[str]) -> int:
+        ids = (self.names.full(name).encode() for name in people)
+        return sum(int.from_bytes(hashlib.sha256(one).digest()[:4]) for one in ids) % HASH_TOTAL_BELOW
+
     def _plan_of(self, participant: str) -> str:
         known = self._census_by_participant.get(participant)
         return known.plan if known is not None and known.plan is not None else next(iter(self.scenario.plans))
@@ -184,19 +246,14 @@ class FileEvents:
         body = {"fund_id": full, "share_decimals": fund.share_decimals}
         return self._outgoing(topics.FUNDS, name, FundFact.ce_type, f"{full}:fund", body)
 
-    def _plan(self, name: str, plan: Plan) -> Outgoing:
-        full = self.names.full(name)
-        body = {
-            "plan_id": full,
-            "sources": plan.sources,
-            "default_fund": self.names.full(plan.default_fund),
-            "match": plan.match and plan.match.model_dump(mode="json"),
-            "deferral_overflow": plan.deferral_overflow,
-            "roth_catch_up": plan.roth_catch_up,
-            "vesting": plan.vesting,
-            "trade_on": plan.trade_on,
+    def _plan(self, name: str, plan: PlanTerms, ce_id: str) -> Outgoing:
+        body = plan.model_dump(mode="json") | {
+            "plan_id": self.names.full(name),
+            "default_fund": self.names.full(plan.default_fund or ""),
+            "match": plan.match and plan.match.model_dump(mode="json", exclude_none=True),
+            "eligibility": plan.eligibility and plan.eligibility.model_dump(mode="json", exclude_none=True),
         }
-        return self._outgoing(topics.PLANS, name, PlanFact.ce_type, f"{full}:plan", body)
+        return self._outgoing(topics.PLANS, name, PlanFact.ce_type, ce_id, body)
 
     def _census(self, name: str, known: Census) -> Outgoing:
         body = {
@@ -207,6 +264,8 @@ class FileEvents:
             "termination_date": _iso(known.terminated),
             "rehire_date": _iso(known.rehired),
             "prior_year_wages_cents": known.prior_year_wages,
+            "hours_by_year": known.hours_by_year,
+            "group": known.group,
             "opening": self._opening(known),
         }
         ce_id = self._next_id("census")

@@ -12,11 +12,16 @@ from deploy.scenarios.compare import Difference
 from deploy.scenarios.facts import FileEvents, Outgoing
 from deploy.scenarios.model import (
     CensusEvent,
+    ClosedEvent,
     ContributionEvent,
     ElectionEvent,
     FundingEvent,
+    LimitsEvent,
+    OpenedEvent,
+    PlanChangeEvent,
     ResendChangedEvent,
     ResendEvent,
+    ReturnEvent,
     ReversalEvent,
     Scenario,
     ScenarioDay,
@@ -75,8 +80,8 @@ class FileRun:
         """The identity under which a line was sent."""
         return self.names.source, self.names.full(line)
 
-    def outgoing(self, event: object) -> Outgoing:
-        """The next event as it goes out; remembers what funding and receipts will need."""
+    def outgoing(self, event: object, on: date) -> Outgoing:
+        """The next event as it goes out on a date; remembers what funding and receipts will need."""
         match event:
             case ContributionEvent():
                 self.participant_by_line[event.contribution] = event.participant
@@ -92,10 +97,26 @@ class FileRun:
             case ResendChangedEvent(resend_changed=line):
                 self.resends_by_line[line] += 1
                 return self.events.resend_changed(line, event.amounts)
+            case ReturnEvent():
+                self._funded_by_run[event.returned] -= event.amount
+                return self.events.returned(event, on)
+        return self._standing(event)
+
+    def _standing(self, event: object) -> Outgoing:
+        """Facts and totals, which no receipt answers."""
+        match event:
             case ElectionEvent():
                 return self.events.election(event)
             case CensusEvent():
                 return self.events.census(event)
+            case OpenedEvent():
+                return self.events.opened(event)
+            case ClosedEvent():
+                return self.events.closed(event)
+            case PlanChangeEvent():
+                return self.events.plan_change(event)
+            case LimitsEvent():
+                return self.events.limits(event)
         raise TypeError(f"no such event: {event!r}")
 
     def _expect_reversal(self, event: ReversalEvent) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -196,7 +195,7 @@ class CustodianOrder(Part):
 class Custodian(Part):
     """The custodian's behaviour on one date; empty = it confirms every order."""
 
-    orders: list[CustodianOrder] = []
+    orders: list[CustodianOrder] = Field(default_factory=list)
 
 
 class ExpectedReceipt(Part):
@@ -251,8 +250,8 @@ class ScenarioDay(Part):
     """One business day: what is published, the closing prices, the custodian's mood, and what must come out."""
 
     date: Day
-    events: Annotated[list[Event], BeforeValidator(nothing_as_empty_list)] = []
-    prices: Annotated[dict[Name, DecimalText], BeforeValidator(nothing_as_empty_mapping)] = {}
+    events: Annotated[list[Event], BeforeValidator(nothing_as_empty_list)] = Field(default_factory=list)
+    prices: Annotated[dict[Name, DecimalText], BeforeValidator(nothing_as_empty_mapping)] = Field(default_factory=dict)
     custodian: Annotated[Custodian, BeforeValidator(nothing_as_empty_mapping)] = Custodian()
     expect: Annotated[Expect, BeforeValidator(nothing_as_empty_mapping)] = Expect()
 
@@ -263,7 +262,9 @@ class Scenario(Part):
     scenario: str
     plans: dict[Name, Plan]
     funds: dict[Name, Fund]
-    participants: Annotated[dict[Name, Participant], BeforeValidator(nothing_as_empty_mapping)] = {}
+    participants: Annotated[dict[Name, Participant], BeforeValidator(nothing_as_empty_mapping)] = Field(
+        default_factory=dict
+    )
     days: Annotated[list[ScenarioDay], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -336,11 +337,7 @@ def _check_event(path: str, event: object, scenario: Scenario, lines: set[str], 
             if event.plan is None and event.participant not in plan_of and len(scenario.plans) != 1:
                 raise FileProblem(f"{path}.plan", f"needed: participant {event.participant} is not listed")
         case ReversalEvent():
-            if event.reversal in lines:
-                raise FileProblem(f"{path}.reversal", f"{event.reversal} is already used; resend it instead")
-            if event.reverses not in lines:
-                raise FileProblem(f"{path}.reverses", f"{event.reverses} was not sent before")
-            lines.add(event.reversal)
+            _check_reversal(path, event, lines)
         case ResendEvent(resend=line) | ResendChangedEvent(resend_changed=line):
             if line not in lines:
                 raise FileProblem(path, f"{line} was not sent before")
@@ -351,6 +348,14 @@ def _check_event(path: str, event: object, scenario: Scenario, lines: set[str], 
             _check_census(path, event, plan_of)
         case PlanChangeEvent() if event.plan_change not in scenario.plans:
             raise FileProblem(f"{path}.plan_change", f"unknown plan {event.plan_change}")
+
+
+def _check_reversal(path: str, event: ReversalEvent, lines: set[str]) -> None:
+    if event.reversal in lines:
+        raise FileProblem(f"{path}.reversal", f"{event.reversal} is already used; resend it instead")
+    if event.reverses not in lines:
+        raise FileProblem(f"{path}.reverses", f"{event.reverses} was not sent before")
+    lines.add(event.reversal)
 
 
 def _check_census(path: str, event: CensusEvent, plan_of: dict[str, str]) -> None:

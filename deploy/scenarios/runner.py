@@ -199,7 +199,7 @@ class Driver:
         batch: list[Outgoing] = []
         for index, event in enumerate(day.events):
             if not isinstance(event, FundingEvent):
-                batch.append(run.outgoing(event))
+                batch.append(run.outgoing(event, day.date))
                 continue
             if event.amount is None:
                 await self._publish(batch)

@@ -42,7 +42,7 @@ def a_run() -> FileRun:
     run = FileRun("two.yaml", Namespace(0), a_scenario())
     assert run.scenario is not None
     for event in run.scenario.days[0].events[:3]:
-        run.outgoing(event)
+        run.outgoing(event, DAY)
     return run
 
 

@@ -31,7 +31,7 @@ def test_a_run_owes_less_for_what_is_reversed_before_it_has_its_cash() -> None:
     observed.add_receipt("r1", a_receipt("c1"))
     observed.add_receipt("r2", a_receipt("c2", cents=50_000))
     run.date_closed(observed)
-    sent = run.outgoing(ReversalEvent(reversal="v1", reverses="c2", amounts={"pre_tax": "100.00"}))
+    sent = run.outgoing(ReversalEvent(reversal="v1", reverses="c2", amounts={"pre_tax": "100.00"}), DAY)
     assert (sent.key, sent.ce_id) == ("s000-P2", "s000-v1")
     assert run.undecided("R1", observed) == ["v1"]
     observed.add_receipt("r3", a_receipt("v1", credited=[{"source": "pre_tax", "cents": -10_000}]))
@@ -44,7 +44,7 @@ def test_a_run_owes_no_less_for_what_is_reversed_after_it_had_its_cash() -> None
     observed.add_receipt("r2", a_receipt("c2", "rejected", 0, 50_000))
     run.funding(FundingEvent(funding="R1"), 16_923, DAY)
     run.date_closed(observed)
-    run.outgoing(ReversalEvent(reversal="v1", reverses="c1"))
+    run.outgoing(ReversalEvent(reversal="v1", reverses="c1"), DAY)
     observed.add_receipt("r3", a_receipt("v1", credited=[{"source": "pre_tax", "cents": -16_923}]))
     assert run.owed("R1", observed) == 0
     assert "v1" not in run.unanswered(observed)

@@ -1,0 +1,57 @@
+"""The kinds of value a scenario file is made of: quoted money and decimals, dates, names."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from shared.values.money import cents_of
+
+
+def _quoted_money(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError('money is quoted dollars, like "169.23"')
+    return cents_of(value)
+
+
+def _quoted_decimal(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError('shares, prices and percents are quoted decimals, like "23.47"')
+    return value
+
+
+def _plain_or_quoted_date(value: object) -> object:
+    if isinstance(value, datetime.datetime):
+        raise ValueError("a date without a time is needed, like 2026-11-20")
+    if isinstance(value, datetime.date):
+        return value
+    if isinstance(value, str):
+        return datetime.date.fromisoformat(value)
+    raise ValueError("a date is needed, like 2026-11-20")
+
+
+def nothing_as_empty_list(value: object) -> object:
+    return [] if value is None else value
+
+
+def nothing_as_empty_mapping(value: object) -> object:
+    return {} if value is None else value
+
+
+Cents = Annotated[int, BeforeValidator(_quoted_money)]
+"""Whole cents, written in the file as quoted dollars."""
+DecimalText = Annotated[str, BeforeValidator(_quoted_decimal)]
+Day = Annotated[datetime.date, BeforeValidator(_plain_or_quoted_date)]
+Name = Annotated[str, Field(min_length=1, strict=True)]
+Count = Annotated[int, Field(strict=True, ge=0)]
+Switch = Annotated[bool, Field(strict=True)]
+Year = Annotated[int, Field(strict=True, ge=1987, le=2200)]
+Amounts = Annotated[dict[Name, Cents], BeforeValidator(nothing_as_empty_mapping)]
+
+
+class Part(BaseModel):
+    """A mapping of the file; a key it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -120,6 +120,8 @@ class BrokerNode:
     heap_mb: int = 512
     full_compiler: bool = False
     security: BrokerSecurity | None = None
+    detour: tuple[int, int] | None = None
+    """A second listener for clients in clear, for tests: the port it has, and the port clients are told to come by."""
 
     def properties(self) -> str:
         """The server.properties of this node."""
@@ -144,6 +146,14 @@ class BrokerNode:
         }
         if self.security is not None:
             settings |= self.security.properties()
+        elif self.detour is not None:
+            own, advertised = self.detour
+            settings |= {
+                "listeners": f"{settings['listeners']},DETOUR://127.0.0.1:{own}",
+                "advertised.listeners": f"{settings['advertised.listeners']},DETOUR://127.0.0.1:{advertised}",
+                "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,DETOUR:PLAINTEXT",
+                "inter.broker.listener.name": clients,
+            }
         return "".join(f"{key}={value}\n" for key, value in settings.items())
 
     @property

@@ -17,12 +17,18 @@ from deploy.cluster.spec import ClusterSpec
 def choose_ports(spec: ClusterSpec, earlier: Mapping[str, int]) -> dict[str, int]:
     """A free port for every listener, the earlier ones again where they are still free."""
     names = [f"kafka-{number}{role}" for number in range(1, spec.brokers + 1) for role in ("", "-controller")]
+    names += [detour_name(number) for number, _ in enumerate(spec.broker_detours, 1)]
     names += ["postgres", *(["postgres-2"] if spec.standby else []), *(name for name, _, _ in worker_names(spec))]
     names += ["intake"] if spec.intake else []
     kept = {name: port for name in names if (port := earlier.get(name)) and free_ports(1, [port]) == [port]}
     missing = [name for name in names if name not in kept]
     fresh = [port for port in free_ports(len(names) + len(kept)) if port not in kept.values()]
     return kept | dict(zip(missing, fresh, strict=False))
+
+
+def detour_name(number: int) -> str:
+    """The name of the port of a broker's second listener."""
+    return f"kafka-{number}-detour"
 
 
 def worker_names(spec: ClusterSpec) -> list[tuple[str, str, int]]:
@@ -56,6 +62,7 @@ def broker_children(spec: ClusterSpec, ports: Mapping[str, int], class_path: str
             heap_mb=spec.broker_heap_mb,
             full_compiler=spec.broker_full_compiler,
             security=security,
+            detour=(ports[detour_name(number)], spec.broker_detours[number - 1]) if spec.broker_detours else None,
         )
         node.prepare(class_path, cluster_uuid)
         children.append(

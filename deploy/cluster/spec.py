@@ -20,6 +20,8 @@ class ClusterSpec:
     broker_heap_mb: int = 512
     broker_full_compiler: bool = False
     broker_security: dict[str, str] = field(default_factory=dict)  # Fields of BrokerSecurity; empty: loopback in clear.
+    broker_detours: list[int] = field(default_factory=list)
+    """Per broker, a port through which clients come that ask at its second listener (a proxy of a test); loopback."""
     postgres_settings: dict[str, str | int] = field(default_factory=dict)
     standby: bool = False  # A second PostgreSQL that follows the first, for tests of failover; fresh folders only.
     external_bootstrap: str = ""

@@ -14,6 +14,8 @@ from tests.support.chaos_run import Run, run_payday
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 MINUTES = float(os.environ.get("CHAOS_MINUTES", "0.5"))
 SHORT_MINUTES = 1.0
+SUMMARY: list[str] = []
+"""What the long run says of itself, printed at the end."""
 HERE = Path(__file__).parent
 
 
@@ -27,6 +29,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in mine if item.get_closest_marker("chaos_short") is None]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What happened, and what was left out and why, also when all went well."""
+    if SUMMARY:
+        terminalreporter.section("chaos")
+        for line in SUMMARY:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

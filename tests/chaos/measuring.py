@@ -20,11 +20,12 @@ from typing import Any
 
 import aiohttp
 
+from deploy.cluster.spec import SERVICES
 from shared.values.trading_days import next_trading_day
 from tests.chaos.worker import STATIC_VARIABLE
 from tests.support.chaos_cluster import open_field
 from tests.support.chaos_days import HEAD_DAY, Days
-from tests.support.chaos_faults import SERVICES, Field
+from tests.support.chaos_field import Field
 from tests.support.chaos_load import Load
 
 RATE = 40.0

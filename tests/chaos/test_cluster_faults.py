@@ -7,16 +7,17 @@ import json
 import os
 import time
 from collections import Counter
+from datetime import date
 from pathlib import Path
 
 import aiohttp
 
 from deploy.operate.proof import prove
-from tests.chaos.conftest import MINUTES, SEED
+from tests.chaos.conftest import MINUTES, SEED, SUMMARY
 from tests.support.chaos_checker import Judge
 from tests.support.chaos_cluster import open_field
 from tests.support.chaos_days import Days, answered_by_all
-from tests.support.chaos_faults import Field
+from tests.support.chaos_field import Field
 from tests.support.chaos_schedule import Schedule
 from tests.support.chaos_world import FUNDS, PLANS
 
@@ -43,9 +44,26 @@ async def positions_departing(field: Field, judge: Judge) -> list[str]:
     ]
 
 
+async def balances_departing(field: Field, judge: Judge, days: list[date]) -> list[str]:
+    """Where the balances of a date differ from the judge's, in either direction: also of dates whose prices changed."""
+    shown: dict[tuple[str, str, str], int | None] = {}
+    async with aiohttp.ClientSession() as http:
+        for day in days:
+            for plan in PLANS:
+                url = f"{field.cluster.web_url('valuation')}/v1/plans/{plan}/balances?as_of={day}"
+                async with http.get(url) as answer:
+                    for person in (await answer.json())["participants"]:
+                        shown[day.isoformat(), plan, person["participant_id"]] = person["balance_cents"]
+    return [
+        f"the balance of {key} should be {judge.balances.get(key)} and is {shown.get(key)}"
+        for key in shown.keys() | judge.balances.keys()
+        if (shown.get(key) or 0) != (judge.balances.get(key) or 0)
+    ]
+
+
 async def test_random_faults_under_load_lose_and_double_nothing(tmp_path: Path) -> None:
     started = time.monotonic()
-    async with open_field(tmp_path, SEED) as field:
+    async with open_field(tmp_path, SEED, small_disks=True) as field:
         days, schedule = Days(field, RATE, DAY_SECONDS), Schedule(field)
         await days.open()
         over, calm = asyncio.Event(), asyncio.Event()
@@ -69,6 +87,7 @@ async def test_random_faults_under_load_lose_and_double_nothing(tmp_path: Path) 
         judge = Judge(field.settings)
         wrong = await judge.judge(field.load.acked)
         wrong += await positions_departing(field, judge)
+        wrong += await balances_departing(field, judge, days.valued)
         for day in days.valued:
             proof, *_ = await prove(field.settings, day)
             wrong += [f"{day}: {equation}" for equation in proof.equations if not equation.ok]
@@ -80,7 +99,8 @@ async def test_random_faults_under_load_lose_and_double_nothing(tmp_path: Path) 
 
 
 def record(schedule: Schedule, figures: dict[str, object]) -> None:
-    """Write what happened where CHAOS_OUT says."""
+    """Print what happened at the end of all tests, and write it where CHAOS_OUT says."""
+    SUMMARY[:] = [f"long run: {figures}", *schedule.summary()]
     out = os.environ.get("CHAOS_OUT")
     if out:
         Path(out).write_text(json.dumps({"figures": figures, "episodes": schedule.as_json()}, indent=1))

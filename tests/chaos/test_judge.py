@@ -18,6 +18,7 @@ from tests.support.chaos_world import POISON_SOURCE
 pytestmark = pytest.mark.chaos_short
 LINES, RECEIPTS = topics.PAYROLL_CONTRIBUTIONS.name, topics.PAYROLL_RECEIPTS.name
 ORDERS, DAY = topics.CUSTODIAN_ORDERS.name, "2026-11-18"
+FINAL = {"status": "final", "version": 1}
 Logs = dict[str, list[Any]]
 
 
@@ -58,7 +59,7 @@ def a_good_run() -> Logs:
         topics.PARTICIPANT_CENSUS.name: log(topics.PARTICIPANT_CENSUS.name, ({}, {"participant_id": "P1"})),
         topics.PAYROLL_RUNS.name: log(topics.PAYROLL_RUNS.name, ({}, {"payroll_id": "R", "cents": 1001})),
         topics.MARKET_PRICES.name: log(
-            topics.MARKET_PRICES.name, ({}, {"fund_id": "F1", "price_date": DAY, "price": "10.00"})
+            topics.MARKET_PRICES.name, ({}, {"fund_id": "F1", "price_date": DAY, "price": "10.00"} | FINAL)
         ),
         topics.CUSTODIAN_HOLDINGS.name: log(topics.CUSTODIAN_HOLDINGS.name, ({}, held)),
         topics.VALUATION_DAYS.name: log(

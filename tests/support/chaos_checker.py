@@ -23,7 +23,8 @@ from tests.support.chaos_world import FUNDS, POISON_SOURCE
 
 HALF = Fraction(1, 2)
 CUT = "nestwork.day.cut.v1"
-MARKERS = {CUT, "nestwork.day.value-cut.v1"}
+VALUE_CUT = "nestwork.day.value-cut.v1"
+MARKERS = {CUT, VALUE_CUT}
 READ = (
     *topics.PUBLIC_INPUTS, *topics.OUTPUT_TOPICS, topics.MARKET_PRICES, topics.PAYROLL_RUNS, topics.CUSTODIAN_HOLDINGS,
     *topics.DEAD_LETTER_TOPICS,
@@ -31,6 +32,7 @@ READ = (
 Leg = tuple[str, str]
 OrderKey = tuple[str, str, str]
 """Plan, fund, trade date."""
+FundDay = tuple[str, str]
 
 
 def text_of(record: Any, name: str) -> str:
@@ -57,9 +59,13 @@ class Log:
             by_partition[record.partition].append(record)
         self.records = [one for part in by_partition.values() for one in part if text_of(one, "ce_type") not in MARKERS]
         self.cuts: dict[int, tuple[list[int], list[date]]] = {}
+        self.value_cuts: dict[str, int] = {}
+        """Date to the offset of its value cut, of a topic with one partition."""
         for partition, part in by_partition.items():
             first: dict[date, int] = {}
             for one in part:
+                if text_of(one, "ce_type") == VALUE_CUT:
+                    self.value_cuts.setdefault(orjson.loads(one.value)["trade_date"], one.offset)
                 if text_of(one, "ce_type") == CUT:
                     first.setdefault(date.fromisoformat(orjson.loads(one.value)["trade_date"]), one.offset)
             self.cuts[partition] = (list(first.values()), list(first))
@@ -81,6 +87,8 @@ class Judge:
     figures: Counter[str] = field(default_factory=Counter)
     positions: dict[tuple[str, str, str], dict[str, int]] = field(default_factory=dict)
     """(plan, participant, source) to units by fund."""
+    balances: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    """(date, plan, participant) to the cents that are shown."""
 
     async def judge(self, acked: list[tuple[str, int, int, bytes | None]]) -> list[str]:
         """Every complaint about a finished run; empty when all is well."""
@@ -125,6 +133,9 @@ class Judge:
             if all(request):
                 sendings[request] += 1
             if request[0] == POISON_SOURCE:
+                expected[f"{one.topic}/{one.partition}/{one.offset}"] = text_of(one, "expected")
+        for one in self._records(topics.MARKET_PRICES):
+            if text_of(one, "expected"):
                 expected[f"{one.topic}/{one.partition}/{one.offset}"] = text_of(one, "expected")
         answers: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         decisions: defaultdict[tuple[str, str], set[bytes]] = defaultdict(set)
@@ -222,19 +233,43 @@ class Judge:
             if said != [due]:
                 self.wrong.append(f"the order of {key} should be {due} cents and is {said}")
 
+    def _prices(self) -> tuple[dict[FundDay, Fraction], dict[FundDay, Fraction]]:
+        """What a fund's orders are filled at, its first final price; and what it is valued with, the highest version
+        before the value cut."""
+        log = self.logs[topics.MARKET_PRICES.name]
+        filled: dict[FundDay, Fraction] = {}
+        valued: dict[FundDay, tuple[int, Fraction]] = {}
+        for one in log.records:
+            body = orjson.loads(one.value)
+            if body["status"] == "estimated" or text_of(one, "expected"):
+                continue
+            key, version, price = (body["fund_id"], body["price_date"]), body["version"], Fraction(body["price"])
+            filled.setdefault(key, price)
+            if one.offset < log.value_cuts.get(body["price_date"], one.offset + 1):
+                valued[key] = max(valued.get(key, (0, price)), (version, price))
+            else:
+                self.figures["prices_changed_too_late"] += 1
+        self.figures["prices_changed"] = sum(valued[key][1] != filled[key] for key in valued)
+        return filled, {key: price for key, (_, price) in valued.items()}
+
     def _positions(self, legs: dict[OrderKey, dict[Leg, int]]) -> None:
         """Shares by leg from dollars and price, added up; their sums must be the custodian's holdings."""
-        published = [orjson.loads(one.value) for one in self._records(topics.MARKET_PRICES)]
-        prices = {(body["fund_id"], body["price_date"]): Fraction(body["price"]) for body in published}
+        filled, valued = self._prices()
         held: Counter[tuple[str, str]] = Counter()
         positions: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
-        for (plan, fund, day), of_order in legs.items():
-            dollars = Fraction(sum(of_order.values()), 100)
-            units = floor(dollars / prices[fund, day] * 10 ** FUNDS[fund] + HALF)
-            held[plan, fund] += units
-            weights = {leg: Fraction(cents) for leg, cents in of_order.items()}
-            for (person, source), share in largest_remainder(units, weights).items():
-                positions[plan, person, source][fund] += share
+        by_day: defaultdict[str, list[OrderKey]] = defaultdict(list)
+        for order in legs:
+            by_day[order[2]].append(order)
+        for day in sorted({text for _, text in filled}):
+            for plan, fund, _ in by_day[day]:
+                of_order = legs[plan, fund, day]
+                dollars = Fraction(sum(of_order.values()), 100)
+                units = floor(dollars / filled[fund, day] * 10 ** FUNDS[fund] + HALF)
+                held[plan, fund] += units
+                weights = {leg: Fraction(cents) for leg, cents in of_order.items()}
+                for (person, source), share in largest_remainder(units, weights).items():
+                    positions[plan, person, source][fund] += share
+            self._balances(day, positions, valued)
         self.positions = {key: dict(by_fund) for key, by_fund in positions.items()}
         holdings = [orjson.loads(one.value) for one in self._records(topics.CUSTODIAN_HOLDINGS)]
         last = max((body["date"] for body in holdings), default="")
@@ -243,6 +278,17 @@ class Judge:
         for key in held.keys() | booked.keys():
             if held[key] != booked.get(key, 0):
                 self.wrong.append(f"{key}: the custodian holds {booked.get(key)} units, the lines make {held[key]}")
+
+    def _balances(
+        self, day: str, positions: dict[tuple[str, str, str], Counter[str]], valued: dict[FundDay, Fraction]
+    ) -> None:
+        """What each participant's shares are worth at the end of a date: exact, and rounded half up once."""
+        exact: defaultdict[tuple[str, str], Fraction] = defaultdict(Fraction)
+        for (plan, person, _), by_fund in positions.items():
+            for fund, units in by_fund.items():
+                exact[plan, person] += Fraction(units, 10 ** FUNDS[fund]) * valued[fund, day]
+        for (plan, person), dollars in exact.items():
+            self.balances[day, plan, person] = floor(dollars * 100 + HALF)
 
     def _days_are_proven(self) -> None:
         said = [orjson.loads(one.value) for one in self._records(topics.VALUATION_DAYS)]

@@ -18,7 +18,7 @@ from shared.events.topics import VALUATION_DAYS
 from shared.runtime.clients import kafka_reader
 from shared.values.trading_days import next_trading_day
 from tests.support import events
-from tests.support.chaos_faults import Field
+from tests.support.chaos_field import Field
 from tests.support.chaos_load import Load
 from tests.support.chaos_world import PLANS
 from tests.support.events import Outgoing
@@ -26,6 +26,8 @@ from tests.support.events import Outgoing
 HEAD_DAY = date(2026, 11, 17)
 STEP_SECONDS = 600.0
 """How long any step of a day may take under faults."""
+
+LATE_SECONDS = 3.0
 
 
 class Stuck(AssertionError):
@@ -77,13 +79,21 @@ class Days:
         return events.funding(run, sum(self.load.runs[run].values()), plan_id=plan)
 
     async def _close(self, day: date) -> None:
+        prices = self.load.world.prices(day)
+        await self.load.send_all(prices.early)
         await self._command(CLOSE_REQUESTED, day)
         await self._until(lambda page: bool(page.get("orders_built")), day)
-        await self.load.send_all(self.load.world.prices(day))
+        await self.load.send_all(prices.final)
+        if prices.late:
+            await asyncio.sleep(LATE_SECONDS)
+            await self.load.send_all(prices.late)
         await self._until(is_answered, day)
+        for price in prices.changed:  # One after the other: what contradicts a version follows it.
+            await self.load.send(price)
         await self._command(VALUE_REQUESTED, day)
         await self._valued(day)
         self.valued.append(day)
+        await self.load.send_all(prices.afterwards)
 
     async def _command(self, ce_type: str, day: date) -> None:
         one = day_command(ce_type, day)

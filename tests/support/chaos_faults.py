@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import signal
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -13,52 +12,18 @@ from typing import Any
 import asyncpg
 import psutil
 
-from deploy.cluster import Cluster
 from deploy.cluster.processes import ProcessIdentity
-from deploy.cluster.standby import FIRST, SECOND, Pair
+from deploy.cluster.spec import SERVICES
+from deploy.cluster.standby import FIRST, SECOND
 from shared.runtime.clients import kafka_admin
-from shared.runtime.settings import Settings
-from tests.support.chaos_load import Load
-from tests.support.chaos_proxy import LossyProxy
+from tests.support.chaos_disk_faults import broker_disk_full, database_disk_full
+from tests.support.chaos_field import Field
+from tests.support.chaos_hijacker import hijacked
 
-SERVICES = ("contribution", "allocation", "trading", "valuation")
 FREEZE_SECONDS = 9.0
 """Longer than the session timeout, so that others take over."""
 DOWN_SECONDS = 8.0
 BROKERS = (1, 2, 3)
-
-
-@dataclass
-class Field:
-    """What faults act upon."""
-
-    cluster: Cluster
-    postgres_settings: dict[str, str | int]
-    proxies: list[LossyProxy]
-    load: Load
-    dice: random.Random
-    workers: int
-
-    @property
-    def settings(self) -> Settings:
-        """What points a client straight at the servers."""
-        return Settings(**self.cluster.environment())  # type: ignore[arg-type]
-
-    def any_worker(self) -> tuple[str, int]:
-        """A worker by service and index."""
-        return self.dice.choice(SERVICES), self.dice.randrange(self.workers)
-
-    async def sql(self, database: str, statement: str, *arguments: Any) -> Any:
-        """One statement on whichever server leads, past the proxies."""
-        connection = await asyncpg.connect(self.cluster.url_of(database))
-        try:
-            return await connection.fetch(statement, *arguments)
-        finally:
-            await connection.close()
-
-    def leading(self) -> str:
-        """The process of the PostgreSQL server that leads."""
-        return Pair.in_folder(self.cluster.folder, self.cluster.state.ports).leader()[0]
 
 
 # -- workers ---------------------------------------------------------------------------------------------------------
@@ -117,6 +82,13 @@ async def scale_down_and_up(field: Field) -> None:
             field.cluster.release(name)
 
 
+async def identity_hijacked(field: Field) -> None:
+    """A second process with the name, folder and group identity of one that lives joins, stays a while, and dies."""
+    service, index = field.any_worker()
+    async with hijacked(field.cluster, service, index):
+        await asyncio.sleep(12)
+
+
 # -- Kafka -----------------------------------------------------------------------------------------------------------
 
 
@@ -140,7 +112,7 @@ async def broker_away(field: Field) -> None:
         await asyncio.sleep(DOWN_SECONDS)
     finally:
         field.cluster.release(name)
-    await _serves_again(field, name, before.restarts)
+    await field.serves_again(name, before.restarts)
 
 
 async def broker_isolated(field: Field) -> None:
@@ -162,15 +134,6 @@ async def coordinator_dies(field: Field) -> None:
 async def all_brokers_die(field: Field) -> None:
     """kill -9 of all three at once."""
     await asyncio.gather(*(field.cluster.restart_broker(hard=True, number=number) for number in BROKERS))
-
-
-async def _serves_again(field: Field, name: str, restarts: int) -> None:
-    for _ in range(1_200):
-        now = field.cluster.process(name)
-        if now.restarts > restarts and now.identity.alive() and await asyncio.to_thread(field.cluster.serves, now):
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"{name} did not come back")
 
 
 # -- PostgreSQL ------------------------------------------------------------------------------------------------------
@@ -288,6 +251,44 @@ async def network_slow(field: Field) -> None:
             proxy.delay = 0.0
 
 
+# -- the network between workers and brokers ---------------------------------------------------------------------------
+
+
+async def brokers_cut(field: Field) -> None:
+    """Workers and some of the brokers don't hear each other, in one direction or both; the brokers do."""
+    cut = field.dice.sample(field.brokers, field.dice.randint(1, len(field.brokers)))
+    directions = field.dice.choice((("to",), ("from",), ("to", "from")))
+    field.say(f"{len(cut)} of {len(field.brokers)} brokers, {' and '.join(directions)} them")
+    try:
+        for pipe in cut:
+            pipe.clog(*directions)
+        await asyncio.sleep(DOWN_SECONDS)
+    finally:
+        for pipe in cut:
+            pipe.unclog()
+            if field.dice.random() < 0.5:
+                pipe.reset()
+
+
+async def brokers_slow(field: Field) -> None:
+    """Every piece of every answer of a broker comes late."""
+    try:
+        for pipe in field.brokers:
+            pipe.delay = field.dice.uniform(0.05, 0.3)
+        await asyncio.sleep(DOWN_SECONDS)
+    finally:
+        for pipe in field.brokers:
+            pipe.delay = 0.0
+
+
+async def connections_reset(field: Field) -> None:
+    """Every connection between workers and brokers is reset, some times in a row."""
+    for _ in range(4):
+        for pipe in field.brokers:
+            pipe.reset()
+        await asyncio.sleep(field.dice.uniform(0.3, 2.0))
+
+
 # -- what is sent ----------------------------------------------------------------------------------------------------
 
 
@@ -319,5 +320,7 @@ FAULTS = (
     Fault(database_crashes, 2, True), Fault(database_restarts, 2, True), Fault(database_fails_over, 4, True),
     Fault(standby_dies, 1, True), Fault(slow_disk, 2, True), Fault(sessions_terminated, 2), Fault(lanes_locked, 2),
     Fault(no_connections_left, 1, True),
+    Fault(identity_hijacked, 2), Fault(database_disk_full, 2, True), Fault(broker_disk_full, 2),
+    Fault(brokers_cut, 3), Fault(brokers_slow, 2), Fault(connections_reset, 2),
     Fault(commits_lost, 4), Fault(network_cut, 2, True), Fault(network_slow, 2), Fault(topic_replayed, 2),
 )  # fmt: skip

@@ -36,6 +36,10 @@ class Load:
     """(topic, partition, offset, value) of everything the broker took."""
     unanswered: dict[str, float] = field(default_factory=dict)
     """ce_id of a line to when the broker took it."""
+    waiting_at: dict[str, int] = field(default_factory=dict)
+    """ce_id of such a line to the partition it stands in."""
+    served: dict[int, float] = field(default_factory=dict)
+    """Partition to when the broker took the newest of its lines that have an answer."""
     runs: dict[str, dict[str, int]] = field(default_factory=dict)
     """Payroll to the cents of each of its good lines: what the employer owes it."""
     heard: set[str] = field(default_factory=set)
@@ -67,6 +71,7 @@ class Load:
         if record.topic == PAYROLL_CONTRIBUTIONS.name and ce_id.startswith("line-"):
             if ce_id not in self.heard:  # The answer may be here before the broker's word is.
                 self.unanswered.setdefault(ce_id, time.monotonic())
+                self.waiting_at.setdefault(ce_id, at.partition)
             body = orjson.loads(record.value or b"{}")
             if body["participant_id"] in self.world.people:
                 cents = sum(one["cents"] for one in body["amounts"])
@@ -110,7 +115,16 @@ class Load:
                     ce_id = orjson.loads(record.value)["request"]["id"]
                     self.answered += ce_id not in self.heard
                     self.heard.add(ce_id)
-                    self.unanswered.pop(ce_id, None)
+                    self._answered(ce_id)
+
+    def _answered(self, ce_id: str) -> None:
+        since, place = self.unanswered.pop(ce_id, None), self.waiting_at.pop(ce_id, None)
+        if since is not None and place is not None:
+            self.served[place] = max(since, self.served.get(place, 0.0))
+
+    def unserved_since(self, moment: float) -> list[int]:
+        """The partitions of which no line that came after ``moment`` has an answer."""
+        return [number for number in range(self.config.partitions) if self.served.get(number, 0.0) < moment]
 
     def oldest(self) -> float:
         """How long the oldest line without an answer waits, in seconds."""

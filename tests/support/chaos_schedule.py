@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tests.support.chaos_faults import FAULTS, Fault, Field
-from tests.support.chaos_load import Load
+from tests.support.chaos_faults import FAULTS, Fault
+from tests.support.chaos_field import Field
+from tests.support.chaos_lanes import LaneWatch
 
 CALM_SHARE = 0.25
 SAMPLE_SECONDS = 0.2
@@ -21,6 +24,8 @@ PROGRESS_SECONDS = 45.0 * PATIENCE
 """Under a fault that leaves somebody to take over, no line may wait longer: session, claim and a busy machine."""
 HEAL_SECONDS = 120.0 * PATIENCE
 """And after any fault, answers must be up to date within this."""
+MIX = [name for name in os.environ.get("CHAOS_FAULTS", "").split(",") if name]
+"""The only faults of the run, by name; all when empty."""
 
 
 @dataclass
@@ -36,7 +41,14 @@ class Episode:
     longest_wait: float = 0.0
     """The longest any line waited for its answer, from the fault's beginning until answers were up to date again."""
     recovered: float = 0.0
-    """Seconds from the fault's end until answers were up to date."""
+    """Seconds from the fault's end until answers were up to date, each partition had answered a line that came after
+    that end, and every lane of every service had a worker."""
+    ownerless: float = 0.0
+    """The longest that a lane had no worker that answers, from the fault's beginning until ``recovered``."""
+    ready_least: int = 0
+    """The fewest workers that called themselves ready meanwhile."""
+    said: list[str] = field(default_factory=list)
+    """What the fault saw of its own."""
 
 
 class Unlively(AssertionError):
@@ -48,6 +60,7 @@ class Schedule:
 
     def __init__(self, field: Field) -> None:
         self.field, self.load = field, field.load
+        self.lanes = LaneWatch(field.cluster, field.workers, field.load.config.partitions)
         self.episodes: list[Episode] = []
         self.started = time.monotonic()
 
@@ -55,20 +68,29 @@ class Schedule:
         """Draw faults until told to stop; the one under way is finished and healed first."""
         dice = self.field.dice
         deck: list[Fault] = []
-        while not until.is_set():
-            if dice.random() < CALM_SHARE:
-                await _sleep(until, dice.uniform(5, 10))
-                continue
-            if not deck:  # Every fault comes, the likelier ones more often, before any comes more often than its share.
-                deck = [fault for fault in FAULTS for _ in range(fault.weight)]
-                dice.shuffle(deck)
-            await self.suffer(deck.pop())
-            await _sleep(until, dice.uniform(0.5, 4))
+        possible = mix(self.field.left_out)
+        looking = asyncio.create_task(self.lanes.run())
+        try:
+            while not until.is_set():
+                if dice.random() < CALM_SHARE:
+                    await _sleep(until, dice.uniform(5, 10))
+                    continue
+                if not deck:  # Every fault comes, the likelier ones more often, before any comes more often than due.
+                    deck = [fault for fault in possible for _ in range(fault.weight)]
+                    dice.shuffle(deck)
+                await self.suffer(deck.pop())
+                await _sleep(until, dice.uniform(0.5, 4))
+        finally:
+            looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await looking
 
     async def suffer(self, fault: Fault) -> Episode:
-        """One fault, from its beginning until answers are up to date."""
+        """One fault, from its beginning until all is well again."""
         episode = Episode(fault.name, time.monotonic() - self.started)
         self.episodes.append(episode)
+        self.field.say = episode.said.append
+        self.lanes.begin()
         before, began = self.load.answered, time.monotonic()
         running: asyncio.Task[None] = asyncio.create_task(fault.run(self.field))
         while not running.done():
@@ -78,32 +100,62 @@ class Schedule:
         ended = time.monotonic()
         episode.lasted, episode.answered = ended - began, self.load.answered - before
         # One look at a moment when nothing waits proves little: it must stay so.
-        fresh_since = None
-        while fresh_since is None or time.monotonic() - fresh_since < FRESH_SECONDS:
+        well_since = None
+        while well_since is None or time.monotonic() - well_since < FRESH_SECONDS:
             self._watch(episode, None)
-            if self.load.oldest() > FRESH_SECONDS:
-                fresh_since = None
-            elif fresh_since is None:
-                fresh_since = time.monotonic()
+            if not self._is_well(ended):
+                well_since = None
+            elif well_since is None:
+                well_since = time.monotonic()
             if time.monotonic() - ended > HEAL_SECONDS:
-                raise Unlively(
-                    f"{fault.name}: a line still waits {self.load.oldest():.0f} s after the end of the fault"
-                )
+                raise Unlively(f"{fault.name}: {HEAL_SECONDS:.0f} s after the end of the fault {self._lacks(ended)}")
             await asyncio.sleep(SAMPLE_SECONDS)
-        episode.recovered = fresh_since - ended
+        episode.recovered = well_since - ended
         return episode
+
+    def _is_well(self, ended: float) -> bool:
+        """Right after a kill everything still looks well: it counts what came, and who was asked, after it."""
+        is_served = not self.load.unserved_since(ended) and self.lanes.is_whole_since(ended)
+        return is_served and self.load.oldest() <= FRESH_SECONDS
+
+    def _lacks(self, ended: float) -> str:
+        return (
+            f"a line still waits {self.load.oldest():.0f} s, partitions {self.load.unserved_since(ended)} answered "
+            f"no newer line, lanes {self.lanes.lacking()} have no worker"
+        )
 
     def _watch(self, episode: Episode, fault: Fault | None) -> None:
         episode.longest_wait = max(episode.longest_wait, self.load.oldest())
+        episode.ownerless, episode.ready_least = self.lanes.longest, self.lanes.ready_least
         if fault is not None and not fault.stops_all and self.load.oldest() > PROGRESS_SECONDS:
             raise Unlively(f"{fault.name}: no progress for {self.load.oldest():.0f} s although others can take over")
 
     def as_json(self) -> list[dict[str, Any]]:
-        """The episodes, seconds to a tenth."""
+        """The episodes, seconds to a tenth, and what was left out and why."""
         return [
             {name: round(value, 1) if isinstance(value, float) else value for name, value in asdict(one).items()}
             for one in self.episodes
-        ]
+        ] + [{"fault": name, "left_out": why} for name, why in self.field.left_out.items()]
+
+    def summary(self) -> list[str]:
+        """A line for each episode, and for each fault that was left out."""
+        return [
+            f"{one.fault}: lasted {one.lasted:.1f} s, longest wait {one.longest_wait:.1f} s, recovered after "
+            f"{one.recovered:.1f} s, a lane had no worker for {one.ownerless:.1f} s, at least {one.ready_least} ready"
+            + "".join(f"; {text}" for text in one.said)
+            for one in self.episodes
+        ] + [f"LEFT OUT {name}: {why}" for name, why in self.field.left_out.items()]
+
+
+def mix(left_out: Mapping[str, str]) -> list[Fault]:
+    """The faults to draw from. Raises ``ValueError`` when nothing is left, or a name is unknown."""
+    names = {fault.name for fault in FAULTS}
+    if unknown := sorted(set(MIX) - names):
+        raise ValueError(f"there is no fault {', '.join(unknown)}; there are {', '.join(sorted(names))}")
+    found = [fault for fault in FAULTS if fault.name in (MIX or names) and fault.name not in left_out]
+    if not found:
+        raise ValueError(f"no fault is left: {dict(left_out)}")
+    return found
 
 
 async def _sleep(until: asyncio.Event, seconds: float) -> None:
@@ -111,8 +163,3 @@ async def _sleep(until: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(until.wait(), seconds)
     except TimeoutError:
         return
-
-
-def in_words(load: Load) -> str:
-    """Where a sender stands."""
-    return f"{load.answered} answered, {len(load.unanswered)} wait, the oldest {load.oldest():.1f} s"

@@ -35,6 +35,22 @@ class Said:
 
 
 @dataclass
+class Prices:
+    """What is said about a date's prices, by when."""
+
+    early: list[Outgoing] = field(default_factory=list)
+    """Before the close: estimates, which move nothing."""
+    final: list[Outgoing] = field(default_factory=list)
+    """After it: orders are filled at these."""
+    late: list[Outgoing] = field(default_factory=list)
+    """The same, seconds later: that fund's orders wait so long."""
+    changed: list[Outgoing] = field(default_factory=list)
+    """When every order is filled: shares stay, the date is valued with these."""
+    afterwards: list[Outgoing] = field(default_factory=list)
+    """When the date is valued: they are kept and change nothing."""
+
+
+@dataclass
 class World:
     """Everything drawn from one seed."""
 
@@ -59,12 +75,30 @@ class World:
         chosen = [person for person in self.people if self.dice.random() < 0.8]
         return said + [events.election(person, self._percents(), self.people[person]) for person in chosen]
 
-    def prices(self, day: date) -> list[Outgoing]:
-        """The final prices of a date."""
-        dice = random.Random(f"{self.seed}{day}")
-        return [
-            events.price(fund, day.isoformat(), f"{dice.randint(9, 90)}.{dice.randint(0, 9999):04}") for fund in FUNDS
-        ]
+    def prices(self, day: date) -> Prices:
+        """What the market says about a date: estimates, final prices of which some are late, and changed ones."""
+        dice, said = random.Random(f"{self.seed}{day}"), Prices()
+
+        def price(fund: str, version: int, status: str) -> Outgoing:
+            text = f"{dice.randint(9, 90)}.{dice.randint(0, 9999):04}"
+            return events.price(fund, day.isoformat(), text, version).but(body={"status": status})
+
+        for fund in FUNDS:
+            version = 1
+            if dice.random() < 0.4:
+                said.early.append(price(fund, version, "estimated"))
+                version += 1
+            final = price(fund, version, "final")
+            (said.late if dice.random() < 0.3 else said.final).append(final)
+            if dice.random() < 0.3:  # The same version with another price: the first one stands.
+                refused = price(fund, version, "final")
+                said.changed.append(refused.with_header("expected", b"PRICE_CONFLICT"))
+            if dice.random() < 0.4:
+                version += 1
+                said.changed.append(price(fund, version, "corrected"))
+            if dice.random() < 0.3:
+                said.afterwards.append(price(fund, version + 1, "corrected"))
+        return said
 
     def next(self, day: date) -> Said:
         """The next record of the stream."""

@@ -737,7 +737,7 @@ CREATE TABLE public.year_to_date (
     CONSTRAINT year_to_date_relabelled_pre_tax_check CHECK ((relabelled_pre_tax >= 0)),
     CONSTRAINT year_to_date_relabelled_roth_check CHECK ((relabelled_roth >= 0))
 )
-WITH (fillfactor='70');
+WITH (fillfactor='45');
 
 COMMENT ON TABLE public.year_to_date IS 'The accumulators of a participant, plan and calendar year of pay dates. Unit: cents.';
 

@@ -598,7 +598,7 @@ CREATE TABLE public.positions (
     bucket smallint NOT NULL,
     holdings json NOT NULL
 )
-WITH (fillfactor='80');
+WITH (fillfactor='45');
 ALTER TABLE ONLY public.positions ALTER COLUMN holdings SET STATISTICS 0;
 
 COMMENT ON COLUMN public.positions.holdings IS 'source/fund to [units, cents of cost].';

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
+from deploy.cluster import Infrastructure
 from deploy.cluster.state import ProcessRecord, State
 
 BENCH, BROKER, POSTGRES, SUPERVISOR = "bench", "broker", "postgres", "supervisor"
+CLIENT = "client"
 _BACKEND = re.compile(r"^postgres: \S+ nestwork_(\w+) ")
 
 
@@ -90,3 +94,28 @@ def used(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, f
 def microseconds_each(seconds: Mapping[str, float], count: int) -> dict[str, float]:
     """CPU microseconds per contribution, by process group."""
     return {group: round(spent / count * 1e6, 1) for group, spent in seconds.items()}
+
+
+class Meter:
+    """Time and CPU of a measurement's client, this process, while it runs, and the CPU of the server it speaks to."""
+
+    def __init__(self, cluster: Infrastructure, server: str) -> None:
+        self._cluster, self._server = cluster, server
+        self._before = cpu_seconds(cluster.state)[server]
+        self.seconds = 0.0
+        self._client = 0.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """What happens inside counts; more than one block adds up."""
+        began, used_before = time.monotonic(), time.process_time()
+        try:
+            yield
+        finally:
+            self._client += time.process_time() - used_before
+            self.seconds += time.monotonic() - began
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """CPU of the client inside the blocks, and of the server since the meter was made: it does nothing else."""
+        server = cpu_seconds(self._cluster.state)[self._server] - self._before
+        return {CLIENT: round(self._client, 3), self._server: round(server, 3)}

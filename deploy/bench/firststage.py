@@ -44,7 +44,7 @@ async def drain_backlog(bench: PaydayBench, number: int) -> dict[str, Any]:
     cluster, count = bench.cluster, bench.world.participants
     cluster.hold(f"{SERVICE}-0")
     cluster.kill_worker(SERVICE)
-    begins = await bench.logs.ends(PAYROLL_CONTRIBUTIONS.name, PAYROLL_RECEIPTS.name)
+    begins = await bench.logs.ends(PAYROLL_CONTRIBUTIONS, PAYROLL_RECEIPTS)
     await bench.publisher.publish(bench.world.lines(pay_date(number)))
     before = await bench.progress.entries(SERVICE)
     cpu_before = costs.cpu_seconds(cluster.state)

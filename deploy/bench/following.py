@@ -16,7 +16,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.bench.store import STAGES, Progress
-from shared.events.topics import PAYROLL_CONTRIBUTIONS, PAYROLL_RECEIPTS, VALUATION_DAYS
+from shared.events.topics import PAYROLL_CONTRIBUTIONS, PAYROLL_RECEIPTS, VALUATION_DAYS, Topic
 from shared.runtime.clients import kafka_reader
 from shared.runtime.settings import Settings
 
@@ -120,12 +120,16 @@ class Logs:
     def __init__(self, config: Settings, partitions: int) -> None:
         self._config, self._partitions = config, partitions
 
-    async def ends(self, *topics: str) -> dict[TopicPartition, int]:
+    async def ends(self, *topics: Topic) -> dict[TopicPartition, int]:
         """The present end of every partition of these topics."""
         consumer = kafka_reader(self._config)
         await consumer.start()
         try:
-            places = [TopicPartition(topic, number) for topic in topics for number in range(self._partitions)]
+            places = [
+                TopicPartition(topic.name, number)
+                for topic in topics
+                for number in range(self._partitions if topic.partitioned else 1)
+            ]
             found: dict[TopicPartition, int] = await consumer.end_offsets(places)
             return found
         finally:
@@ -159,7 +163,7 @@ class Logs:
 async def add_up_receipts(logs: Logs, begins: dict[TopicPartition, int]) -> ReceiptTotals:
     """Read back the lines and receipts appended since ``begins``: totals by request, and the delays."""
     lines, receipts = PAYROLL_CONTRIBUTIONS.name, PAYROLL_RECEIPTS.name
-    ends = await logs.ends(lines, receipts)
+    ends = await logs.ends(PAYROLL_CONTRIBUTIONS, PAYROLL_RECEIPTS)
     appended: dict[str, int] = {}
     async for records in logs.records(begins, ends, lines):
         for record in records:

@@ -11,8 +11,10 @@ from datetime import date
 from typing import Any
 
 import aiohttp
+from aiokafka import TopicPartition
 
 from deploy.bench import costs
+from deploy.bench.floors import measure_floors
 from deploy.bench.following import (
     DaysFeed,
     Logs,
@@ -28,7 +30,7 @@ from deploy.bench.world import World, close_request, value_request
 from deploy.cluster import Cluster
 from deploy.scenarios.pages import Pages
 from deploy.scenarios.runner import is_answered
-from shared.events.topics import PAYROLL_CONTRIBUTIONS, PAYROLL_RECEIPTS
+from shared.events.topics import ALL_TOPICS
 from shared.runtime.settings import Settings
 from shared.values.trading_days import next_trading_day, previous_trading_day
 
@@ -79,6 +81,8 @@ class PaydayBench:
     ) -> None:
         self.cluster, self.world, self.publisher = cluster, world, publisher
         self.days, self.progress, self.pages, self.logs = days, progress, pages, logs
+        self.begins: dict[TopicPartition, int] = {}
+        """Where the last payday's records begin in each partition of each topic."""
         self.wait_seconds = max(WAIT_SECONDS_MIN, world.participants * SECONDS_PER_LINE_MAX)
 
     async def prepare(self, payday: date) -> float:
@@ -100,7 +104,7 @@ class PaydayBench:
         """Measure one payday. Packing the lines is not measured, sending them is."""
         lines = await self.publisher.pack(self.world.lines(payday))
         fundings = await self.publisher.pack(self.world.fundings(payday))
-        begins = await self.logs.ends(PAYROLL_CONTRIBUTIONS.name, PAYROLL_RECEIPTS.name)
+        begins = self.begins = await self.logs.ends(*ALL_TOPICS)
         times = StageTimes()
         watcher = asyncio.create_task(watch_stages(self.progress, self.world.participants, times))
         await asyncio.sleep(0.5)  # The watcher's first look at the journals is not part of the run.
@@ -204,19 +208,26 @@ async def open_bench(cluster: Cluster, world: World) -> AsyncIterator[PaydayBenc
         yield PaydayBench(cluster, world, publisher, days, progress, pages, logs)
 
 
-async def run_paydays(cluster: Cluster, world: World, rounds: int, say: Say) -> dict[str, Any]:
-    """Prepare a fresh cluster and measure ``rounds`` paydays on consecutive trading days."""
+async def run_paydays(cluster: Cluster, world: World, rounds: int, say: Say, *, floors: bool = False) -> dict[str, Any]:
+    """Prepare a fresh cluster and measure ``rounds`` paydays on consecutive trading days.
+
+    With ``floors`` also what the last one's rows and records cost without an engine; the cluster's workers are ended
+    for it.
+    """
     async with open_bench(cluster, world) as bench:
         say("publishing facts, census and elections")
         prepared = await bench.prepare(FIRST_PAYDAY)
-        results, payday = [], FIRST_PAYDAY
+        results: list[dict[str, Any]] = []
+        payday = FIRST_PAYDAY
         for number in range(1, rounds + 1):
             say(f"payday {number} of {rounds}: {payday}, {world.participants} contributions")
             results.append(await bench.round(payday))
             payday = next_trading_day(payday)
         sizes = await bench.progress.table_bytes()
+        found = {"floors": await measure_floors(cluster, bench.logs, bench.begins, results[-1], say)} if floors else {}
     return {
         "prepare_seconds": round(prepared, 3),
         "rounds": results,
         "table_bytes": sizes,
+        **found,
     }

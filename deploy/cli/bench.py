@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,10 +52,15 @@ def payday(
     compare_rules: Annotated[
         bool, typer.Option("--compare-rules", help="Measure with bare plans and with all rules, in turns, in one run.")
     ] = False,
+    floors: Annotated[
+        bool, typer.Option("--floors", help="Then time the bare COPY of its rows and the bare log of its bytes.")
+    ] = False,
 ) -> None:
     """Publish PARTICIPANTS contributions (3 sources, 4 funds each) and time them to the last participant valued."""
     _check_partitions(partitions, as_json=as_json)
-    measure = _compare_rules if compare_rules else _payday
+    if floors and compare_rules:
+        fail("--floors and --compare-rules are two measurements: run one after the other", as_json=as_json, status=2)
+    measure = _compare_rules if compare_rules else partial(_payday, floors=floors)
     try:
         document = asyncio.run(measure(participants, workers, partitions, rounds, keep))
     except (ClusterError, TimeoutError) as problem:
@@ -65,6 +71,8 @@ def payday(
         _print(document)
         if compare_rules:
             _print_rules_cost(document)
+        if floors:
+            _print_floors(document["floors"])
     if not document["ok"]:
         raise typer.Exit(1)
 
@@ -170,12 +178,14 @@ async def _cluster(workers: int, partitions: int, keep: bool) -> AsyncIterator[C
             _remove(folder)
 
 
-async def _payday(participants: int, workers: int, partitions: int, rounds: int, keep: bool) -> dict[str, Any]:
+async def _payday(
+    participants: int, workers: int, partitions: int, rounds: int, keep: bool, *, floors: bool = False
+) -> dict[str, Any]:
     from deploy.bench.payday import run_paydays
     from deploy.bench.world import World
 
     async with _cluster(workers, partitions, keep) as cluster:
-        measured = await run_paydays(cluster, World(participants), rounds, note)
+        measured = await run_paydays(cluster, World(participants), rounds, note, floors=floors)
     return _document(measured, workers, partitions)
 
 
@@ -265,6 +275,19 @@ def _print_rules_cost(document: dict[str, Any]) -> None:
     out.print(
         f"the rules cost {document['rules_cost']:.1%} of the throughput, {document['rules_cost_max']:.0%} is the most"
     )
+
+
+def _print_floors(floors: dict[str, Any]) -> None:
+    for name, what, unit in (("copy", "bare COPY of", "rows"), ("log", "bare produce and consume of", "records")):
+        one = floors[name]
+        spent = ", ".join(f"{group} {each}" for group, each in one["cpu_microseconds_per_contribution"].items())
+        out.print(f"{what} {one[unit]} {unit}, {one['bytes']} bytes: {one['seconds']} s, µs of CPU each: {spent}")
+    engine, ratio = floors["engine"]["cpu_microseconds_per_contribution"], floors["ratio"]
+    said = "; ".join(
+        f"{what}: {of['copy']} times COPY, {of['log']} times the log, {of['both']} times both"
+        for what, of in (("CPU", ratio["cpu"]), ("seconds", ratio["seconds"]))
+    )
+    out.print(f"the engine takes {engine} µs of CPU each. {said}")
 
 
 def _print(document: dict[str, Any]) -> None:

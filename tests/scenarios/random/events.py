@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
+from tests.scenarios.random import run_events
 from tests.scenarios.random.exact import dollars
-from tests.scenarios.random.law import DEFERRALS, EMPLOYER, SOURCES, Person
-from tests.scenarios.random.scene import Scene, facts_of
-from tests.scenarios.random.world import Line, Member
+from tests.scenarios.random.law import DEFERRALS, EMPLOYER, SOURCES
+from tests.scenarios.random.limits import LATE_YEAR, UNLOADED_YEAR
+from tests.scenarios.random.people import Person
+from tests.scenarios.random.runs import Line
+from tests.scenarios.random.scene import Scene
+from tests.scenarios.random.staff import facts_of
+from tests.scenarios.random.world import Member
 
-UNLOADED_YEAR = 2027
 MUCH_PAY = 10_000_000
 """Above this, in cents, the cap on counted pay may matter, and a reversal's part in it is not said anywhere."""
 
@@ -26,11 +30,23 @@ class Events:
         self.chance = scene.chance
         self.day = day
         self.events: list[dict[str, Any]] = []
+        self.tricky = scene.tricky
 
     def draw(self) -> list[dict[str, Any]]:
         """All of the day."""
+        limits = run_events.late_limits(self.scene, self.day)
+        is_loading = limits is not None and self.day == self.scene.late_limits
+        if limits is not None:
+            self.events.append(limits)
+            if not is_loading:
+                self.world.load_late_limits()
         people = list(self.world.members)
         self.rng.shuffle(people)
+        for plan in self.world.plans:
+            if self.chance(40 if self.mood == "changes" else 1):
+                self.events.append(run_events.plan_change(self.scene, plan))
+            if self.chance(40 if self.mood == "totals" else 1):
+                self.events.append(run_events.opened(self.scene, f"R-{plan}-{self.day.isoformat()}", plan))
         if self.chance(30 if self.mood == "runs" else 3):
             self._early_cash()
         for who in people:
@@ -40,7 +56,20 @@ class Events:
         self._funding(percent=100)
         if self.chance(30 if self.mood == "reversals" else 5):
             self._reversal(self.rng.choice(people))
+        self._about_runs()
+        if is_loading:
+            self.world.load_late_limits()  # Nobody knows at which moment of the date another file brought them.
         return self.events
+
+    def _about_runs(self) -> None:
+        """Totals, and cash that the bank takes back, before or after it was used."""
+        for name, run in list(self.world.runs.items()):
+            if self.chance(35 if self.mood == "totals" else 1):
+                event = run_events.closed(self.scene, name, run)
+                self.events += [] if event is None else [event]
+            if run.funded > 0 and run.is_named and self.chance(15 if self.mood in ("totals", "runs") else 1):
+                self.events.append(run_events.returned(self.scene, name, run))
+                self.tricky.add(name)
 
     def _of_one(self, who: str) -> None:
         if self.chance(12):
@@ -51,7 +80,7 @@ class Events:
             self._reversal(who)
         if self.chance(12):
             self._resend(who)
-        if self.chance(6 if self.mood in ("strange", "law") else 1):
+        if self.chance({"strange": 6, "law": 6, "eligibility": 20}.get(self.mood, 1)):
             self._census(who)
         if self.chance(10 if self.mood == "runs" else 3):
             self._funding(percent=30)
@@ -59,9 +88,10 @@ class Events:
     def _contribution(self, who: str) -> None:
         plan = self.world.members[who].plan
         own = self.world.lines_of(who, plan)
-        if own and self.chance(5 if self.mood == "strange" else 0):
+        if own and self.chance(5 if self.mood in ("strange", "totals") else 0):
             first = self.rng.choice(own)
-            self._send(first.again(self.scene.name("c")))
+            if first.pay_date.year != LATE_YEAR or self.day != self.scene.late_limits:
+                self._send(first.again(self.scene.name("c")))
             return
         run = f"R-{plan}-{self.day.isoformat()}"
         if self.chance(15):
@@ -69,20 +99,33 @@ class Events:
         pay = 0 if self.chance(6) else self.rng.randint(1, 2_000_000)
         if self.mood == "law" and self.chance(5) and not any(line.reversed for line in own):
             pay = self.rng.randint(10_000_000, 40_000_000)
-        self._send(Line(self.scene.name("c"), who, plan, run, self._pay_date(who), pay, self._amounts(who, plan)))
+        pay_date, amounts = self._pay_date(who), self._amounts(who, plan)
+        line = Line(self.scene.name("c"), who, plan, run, pay_date, pay, amounts)
+        if self.chance(8 if self.mood in ("law", "changes", "eligibility") else 0):
+            line.employer_money = self.rng.choice(("true_up", "nonelective", "discretionary"))
+            sources = self.world.plans[plan].rules.sources
+            given = [source for source in sources if source in EMPLOYER] or ["pre_tax"]
+            line.amounts = {source: self._cents(source) for source in self.rng.sample(given, 1)}
+            line.pay = 0
+        self._send(line)
 
     def _pay_date(self, who: str) -> date:
+        if self.mood == "eligibility" and self.chance(40):
+            near = self.day + timedelta(days=self.rng.choice((-3, -2, -1, 1, 2, 3)))
+            return near if near.year == self.day.year else self.day
         if self.chance(85) or self.world.members[who].person.terminated is not None:
             return self.day
-        is_odd = self.mood in ("law", "strange")
+        is_odd = self.mood in ("law", "strange", "changes")
         if is_odd and self.chance(8):
             return date(UNLOADED_YEAR, 1, 4)
+        if is_odd and self.chance(25) and self.day != self.scene.late_limits:
+            return date(LATE_YEAR, 1, self.rng.randint(1, 31))
         back = self.rng.choice((1, 2, 3, 9, 30, 200, 400) if is_odd else (1, 2, 3, 9))
         return max(self.day - timedelta(days=back), date(2022, 1, 3))
 
     def _amounts(self, who: str, plan: str) -> dict[str, int]:
         rules = self.world.plans[plan].rules
-        able = [source for source in rules.sources if source != "match" or rules.tiers is None]
+        able = [source for source in rules.sources if source != rules.match_source or rules.tiers is None]
         chosen = self.rng.sample(able, min(len(able), self.rng.choice((1, 1, 2, 3, 4))))
         if "pre_tax" not in chosen and self.chance(60):
             chosen.append("pre_tax")
@@ -120,6 +163,8 @@ class Events:
             "compensation": dollars(line.pay),
             "amounts": {source: dollars(cents) for source, cents in line.amounts.items()},
         }
+        if line.employer_money is not None:
+            event["employer_money"] = line.employer_money
         if line.who not in self.world.members or self.world.members[line.who].plan != line.plan:
             event["plan"] = line.plan
         self.events.append(event)
@@ -153,9 +198,7 @@ class Events:
 
     def _census(self, who: str) -> None:
         old = self.world.members[who].next_person or self.world.members[who].person
-        has_told = self.chance(50) and who not in self.scene.capped
-        wages = self.scene.wages() if has_told else None
-        new = Person(self.scene.born(), old.hired, old.terminated, old.wages if wages is None else wages)
+        new = self.scene.staff.corrected(old, may_tell_wages=who not in self.scene.capped)
         self.world.change(who, new)
         self.events.append({"census": who} | facts_of(new))
 
@@ -168,7 +211,7 @@ class Events:
             plan = self.rng.choice([*other, "NOPLAN"])
             self._send(self._simple(who, plan, 0))
             return
-        who, person = self.scene.name("S"), self.scene.person()
+        who, person = self.scene.name("S"), self.scene.staff.person(self.world.plans[plan].terms)
         comes, before = self.chance(60), self.chance(30)
         if comes and before:
             self._join(who, plan, person)
@@ -218,9 +261,11 @@ class Events:
         self.events.append(event)
 
     def _early_cash(self) -> None:
-        """Cash of a known amount for a run whose lines come later in the day."""
-        plan = self.rng.choice(list(self.world.plans))
-        self._cash(f"R-{plan}-{self.day.isoformat()}", plan, self.rng.randint(1, 2_000_000), has_name=True)
+        """Cash of a known amount for a run whose lines come later in the day, or on a later one."""
+        plan, day = self.rng.choice(list(self.world.plans)), self.day
+        if self.chance(40):
+            day = self.rng.choice([day for day in self.scene.dates if day >= self.day])
+        self._cash(f"R-{plan}-{day.isoformat()}", plan, self.rng.randint(1, 2_000_000), has_name=True)
 
     def _funding(self, percent: int) -> None:
         for name, run in list(self.world.runs.items()):
@@ -231,7 +276,12 @@ class Events:
             if self.mood != "runs" and self.chance(80):
                 style = "exact"
             if style == "exact":
-                self._cash(name, run.plan, owed, has_name=self.world.held_in(name))
+                self._cash(
+                    name,
+                    run.plan,
+                    owed,
+                    has_name=self.world.held_in(name) or run.said is not None or name in self.tricky,
+                )
             elif style == "parts" and owed > 1:
                 first = self.rng.randint(1, owed - 1)
                 self._cash(name, run.plan, first, has_name=True)

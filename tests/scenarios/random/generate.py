@@ -54,7 +54,7 @@ def _price(scene: Scene) -> str:
 
 
 def _custodian(scene: Scene) -> dict[tuple[str, str], str]:
-    percent = 45 if scene.mood in ("custodian", "reversals") else 5
+    percent = 45 if scene.mood in ("custodian", "reversals") else 12
     return {
         (fund, side): scene.rng.choice(ACTIONS)
         for fund in scene.decimals

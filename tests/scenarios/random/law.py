@@ -11,6 +11,8 @@ from datetime import date
 from fractions import Fraction
 
 from tests.scenarios.random.exact import divided, half_up
+from tests.scenarios.random.limits import LATE, LATE_YEAR, LIMITS, Limits
+from tests.scenarios.random.people import Entry, Person, why_not
 
 SOURCES = (
     "pre_tax", "roth", "after_tax", "match", "safe_harbor_match", "profit_sharing", "qnec", "qmac",
@@ -21,49 +23,27 @@ EMPLOYER = ("match", "safe_harbor_match", "profit_sharing", "qnec", "qmac", "for
 
 
 @dataclass(frozen=True)
-class Limits:
-    """One year's figures, in cents; None = the rule was not in force."""
-
-    deferral: int
-    catch_up: int
-    catch_up_60_63: int | None
-    additions: int
-    pay: int
-    roth_wages: int | None
-
-
-def _limits(deferral: int, catch_up: int, higher: int | None, additions: int, pay: int, wages: int | None) -> Limits:
-    cents = [None if figure is None else figure * 100 for figure in (higher, wages)]
-    return Limits(deferral * 100, catch_up * 100, cents[0], additions * 100, pay * 100, cents[1])
-
-
-LIMITS = {
-    2022: _limits(20_500, 6_500, None, 61_000, 305_000, None),
-    2023: _limits(22_500, 7_500, None, 66_000, 330_000, None),
-    2024: _limits(23_000, 7_500, None, 69_000, 345_000, None),
-    2025: _limits(23_500, 7_500, 11_250, 70_000, 350_000, None),
-    2026: _limits(24_500, 8_000, 11_250, 72_000, 360_000, 150_000),
-}
-
-
-@dataclass(frozen=True)
 class PlanRules:
-    """What a plan's document says about a payroll line. ``tiers``: percent of pay, percent matched."""
+    """What a plan's document says about a payroll line.
+
+    ``tiers``: percent of pay, percent matched. ``severance``: days after the last one in which pay still counts.
+    ``short_years``: limitation years of fewer months.
+    """
 
     sources: tuple[str, ...]
     tiers: tuple[tuple[str, str], ...] | None = None
     pre_tax_first: bool = False
     roth_catch_up: str = "deemed"
+    match_source: str = "match"
+    has_higher_catch_up: bool = True
+    entry: Entry | None = None
+    severance: int | None = None
+    short_years: tuple[tuple[int, int], ...] = ()
 
-
-@dataclass(frozen=True)
-class Person:
-    """The facts about a participant that the law asks for."""
-
-    born: date
-    hired: date
-    terminated: date | None = None
-    wages: int | None = None
+    def limits(self, year: int) -> Limits:
+        """The year's figures for this plan."""
+        months = dict(self.short_years).get(year, 12)
+        return (LATE if year == LATE_YEAR else LIMITS[year]).of_months(months)
 
 
 @dataclass
@@ -84,6 +64,7 @@ class Decision:
     asked: int
     taken: dict[str, int] = field(default_factory=dict)
     match: int = 0
+    match_source: str = "match"
     codes: set[str] = field(default_factory=set)
     catch_up: dict[str, int] = field(default_factory=dict)
     counted_pay: int = 0
@@ -104,7 +85,7 @@ class Decision:
     def credited(self) -> dict[str, int]:
         """What is recorded, by source, without sources that got nothing."""
         parts = dict(self.taken)
-        parts["match"] = parts.get("match", 0) + self.match
+        parts[self.match_source] = parts.get(self.match_source, 0) + self.match
         return {source: cents for source, cents in parts.items() if cents}
 
 
@@ -113,12 +94,12 @@ def refused(amounts: Mapping[str, int], code: str) -> Decision:
     return Decision(sum(amounts.values()), codes={code})
 
 
-def catch_up_cap(limits: Limits, person: Person, year: int) -> int:
+def catch_up_cap(plan: PlanRules, limits: Limits, person: Person, year: int) -> int:
     """The year's catch-up room, by the age reached on 31 December."""
     age = year - person.born.year
     if age < 50:
         return 0
-    if 60 <= age <= 63 and limits.catch_up_60_63 is not None:
+    if 60 <= age <= 63 and plan.has_higher_catch_up and limits.catch_up_60_63 is not None:
         return limits.catch_up_60_63
     return limits.catch_up
 
@@ -134,44 +115,70 @@ def match_of(tiers: tuple[tuple[str, str], ...], pay: int, deferred: int) -> int
 
 
 def decide(
-    plan: PlanRules, person: Person, so_far: Year, pay_date: date, pay: int, amounts: Mapping[str, int]
+    plan: PlanRules,
+    person: Person,
+    so_far: Year,
+    pay_date: date,
+    pay: int,
+    amounts: Mapping[str, int],
+    *,
+    is_for_the_year: bool = False,
 ) -> Decision:
-    """Decide a line of a year whose limits are known, and move ``so_far``."""
+    """Decide a line of a year whose limits are known, and move ``so_far``.
+
+    ``is_for_the_year``: the employer gives it for a whole year's work: also into the source the engine matches into,
+    also for somebody who has left; the engine matches nothing on it.
+    """
     if any(cents < 0 for cents in amounts.values()):
         return refused(amounts, "INVALID_AMOUNT")
-    limits = LIMITS[pay_date.year]
-    decision = Decision(sum(amounts.values()))
+    limits = plan.limits(pay_date.year)
+    decision = Decision(sum(amounts.values()), match_source=plan.match_source)
     decision.counted_pay = max(0, min(pay, limits.pay - so_far.pay))
     so_far.pay += pay
-    known = _employed(person, pay_date, _known_sources(plan, amounts, decision), decision)
+    known = _known_sources(plan, amounts, decision, is_for_the_year)
+    known = _employed(plan, person, pay_date, known, decision, is_for_the_year)
     decision.taken = {source: cents for source, cents in known.items() if source not in DEFERRALS}
     _defer(plan, person, limits, so_far, pay_date.year, known, decision)
-    if plan.tiers is not None:
+    if plan.tiers is not None and not is_for_the_year:
         deferred = sum(decision.taken.get(source, 0) for source in DEFERRALS)
         decision.match = match_of(plan.tiers, decision.counted_pay, deferred)
-    _annual_additions(person, limits, so_far, pay_date.year, decision)
+    _annual_additions(catch_up_cap(plan, limits, person, pay_date.year), limits, so_far, decision)
     return decision
 
 
-def _employed(person: Person, pay_date: date, known: dict[str, int], out: Decision) -> dict[str, int]:
-    """Before the hire only what comes from elsewhere; long after the last day no pay to save from or to match."""
-    refused_sources: tuple[str, ...] = ()
-    if pay_date < person.hired:
-        refused_sources, code = (*DEFERRALS, "after_tax", *EMPLOYER), "NOT_ELIGIBLE"
-    elif person.terminated is not None and (pay_date - person.terminated).days > 200:
-        refused_sources, code = (*DEFERRALS, "after_tax", "match", "safe_harbor_match"), "TERMINATED"
-    cut = [source for source in known if source in refused_sources]
+def refused_before_limits(
+    plan: PlanRules, person: Person, pay_date: date, amounts: Mapping[str, int], *, is_for_the_year: bool
+) -> Decision | None:
+    """The decision about a line of which plan and employment leave no source: it asks nothing of any limit."""
+    decision = Decision(sum(amounts.values()))
+    known = _known_sources(plan, amounts, decision, is_for_the_year)
+    known = _employed(plan, person, pay_date, known, decision, is_for_the_year)
+    return None if known or not decision.codes else decision
+
+
+def _employed(
+    plan: PlanRules, person: Person, pay_date: date, known: dict[str, int], out: Decision, is_for_the_year: bool
+) -> dict[str, int]:
+    """Who may not contribute gets nothing but from elsewhere; who left long ago, no pay to save from or to match."""
+    code = why_not(plan.entry, plan.severance, person, pay_date)
+    if code is None or (code == "TERMINATED" and is_for_the_year):
+        return known
+    others = EMPLOYER if code == "NOT_ELIGIBLE" else ("match", "safe_harbor_match")
+    cut = [source for source in known if source in (*DEFERRALS, "after_tax", *others)]
     if any(known[source] for source in cut):
         out.codes.add(code)
     return {source: cents for source, cents in known.items() if source not in cut}
 
 
-def _known_sources(plan: PlanRules, amounts: Mapping[str, int], decision: Decision) -> dict[str, int]:
+def _known_sources(
+    plan: PlanRules, amounts: Mapping[str, int], decision: Decision, is_for_the_year: bool
+) -> dict[str, int]:
     known = {}
+    own = None if plan.tiers is None or is_for_the_year else plan.match_source
     for source, cents in amounts.items():
         if source not in SOURCES:
             code = "UNKNOWN_SOURCE"
-        elif source not in plan.sources or (source == "match" and plan.tiers is not None):
+        elif source not in plan.sources or source == own or (is_for_the_year and source not in EMPLOYER):
             code = "SOURCE_NOT_IN_PLAN"
         else:
             known[source] = cents
@@ -188,7 +195,7 @@ def _defer(
     room = max(0, limits.deferral - so_far.regular)
     regular = _regular(plan, room, asked)
     excess = {source: asked[source] - regular[source] for source in asked}
-    cap = catch_up_cap(limits, person, year)
+    cap = catch_up_cap(plan, limits, person, year)
     must_be_roth = limits.roth_wages is not None and person.wages is not None and person.wages > limits.roth_wages
     if cap and must_be_roth and (plan.roth_catch_up == "reject" or "roth" not in plan.sources):
         out.codes |= {"ROTH_CATCH_UP_REQUIRED"} if excess.get("pre_tax") else set()
@@ -217,13 +224,13 @@ def _regular(plan: PlanRules, room: int, asked: Mapping[str, int]) -> dict[str, 
     return {source: parts[source] for source in asked}
 
 
-def _annual_additions(person: Person, limits: Limits, so_far: Year, year: int, out: Decision) -> None:
+def _annual_additions(cap: int, limits: Limits, so_far: Year, out: Decision) -> None:
     """415(c): deferrals become catch-up as far as there is room; then employer money, after-tax, deferrals fall."""
     regular = {source: out.taken.get(source, 0) - out.catch_up.get(source, 0) for source in DEFERRALS}
     employer = {source: out.taken[source] for source in EMPLOYER if out.taken.get(source)}
     new = sum(regular.values()) + out.taken.get("after_tax", 0) + sum(employer.values()) + out.match
     over = so_far.additions + new - limits.additions
-    moved = max(0, min(over, catch_up_cap(limits, person, year) - so_far.catch_up, so_far.regular))
+    moved = max(0, min(over, cap - so_far.catch_up, so_far.regular))
     so_far.regular -= moved
     so_far.catch_up += moved
     so_far.relabelled += moved
@@ -237,14 +244,14 @@ def _annual_additions(person: Person, limits: Limits, so_far: Year, year: int, o
 def _cut_additions(over: int, employer: dict[str, int], regular: dict[str, int], so_far: Year, out: Decision) -> None:
     whole = dict(employer)
     if out.match:
-        whole["match"] = out.match
+        whole[out.match_source] = out.match
     for parts in (whole, {"after_tax": out.taken.get("after_tax", 0)}, regular):
         cut = divided(min(over, sum(parts.values())), parts)
         over -= sum(cut.values())
         for source, cents in cut.items():
             if not cents:
                 continue
-            if source == "match" and out.match:
+            if source == out.match_source and out.match:
                 out.match -= cents  # Nobody asked for it: the receipt has nothing to say.
                 continue
             out.codes.add("LIMIT_415C")

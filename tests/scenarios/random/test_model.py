@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -12,8 +13,12 @@ import pytest
 from deploy.scenarios.model import read_scenario
 from tests.scenarios.random.__main__ import write
 from tests.scenarios.random.exact import divided, dollars, half_up, scaled
-from tests.scenarios.random.law import Person, PlanRules, Year, decide, match_of
+from tests.scenarios.random.law import PlanRules, Year, decide, match_of
 from tests.scenarios.random.money import Trust
+from tests.scenarios.random.people import Entry, Person, last_pay_day, why_not
+from tests.scenarios.random.runs import Line, Totals, totals_of
+from tests.scenarios.random.terms import read_terms
+from tests.scenarios.random.vesting import years_of_service
 
 FOLDER = Path(__file__).parent
 MODEL = sorted(file for file in FOLDER.glob("*.py") if not file.name.startswith("test_"))
@@ -115,3 +120,65 @@ def test_a11_a_reversal_after_the_trade_sells_what_it_bought() -> None:
         trust.take_back(parts, 5497)
         trust.trade(1, {"F1": price}, lambda fund, side: "confirm")
         assert (trust.cash, list(trust.units.values())) == (cash, [0])
+
+
+def test_a_short_year_shrinks_additions_and_pay_only() -> None:
+    whole, half = PlanRules(()).limits(2026), PlanRules((), short_years=((2026, 6),)).limits(2026)
+    assert (half.additions, half.pay) == (3_600_000, 18_000_000)
+    assert (half.deferral, half.catch_up, half.catch_up_60_63) == (whole.deferral, whole.catch_up, 1_125_000)
+
+
+@pytest.mark.parametrize(
+    ("pay_date", "code"),
+    [
+        (date(2015, 1, 4), "NOT_ELIGIBLE"), (date(2018, 5, 16), None), (date(2018, 5, 17), "TERMINATED"),
+        (date(2020, 3, 1), "TERMINATED"), (date(2020, 3, 2), None),
+    ],
+)  # fmt: skip
+def test_pay_follows_the_last_day_for_two_and_a_half_months_and_a_rehire_is_in_again(
+    pay_date: date, code: str | None
+) -> None:
+    person = Person(AT_50, date(2015, 1, 5), terminated=date(2018, 3, 1), rehired=date(2020, 3, 2))
+    assert why_not(None, None, person, pay_date) == code
+    assert last_pay_day(date(2026, 8, 31), 30) == date(2026, 9, 30)
+
+
+def test_people_enter_on_the_first_entry_date_after_age_and_service() -> None:
+    rule = Entry(age=21, months=12, dates="semi_annual", excluded=("union",))
+    young = Person(date(2005, 3, 1), date(2025, 1, 6))
+    assert why_not(rule, None, young, date(2026, 6, 30)) == "NOT_ELIGIBLE"
+    assert why_not(rule, None, young, date(2026, 7, 1)) is None
+    assert why_not(rule, None, Person(AT_50, young.hired, group="union"), PAID) == "NOT_ELIGIBLE"
+    hours = Person(AT_50, young.hired, hours=((2024, 500), (2025, 500)))
+    assert why_not(Entry(months=12, by_hours=True), None, hours, date(2025, 12, 31)) == "NOT_ELIGIBLE"
+    assert why_not(Entry(months=12, by_hours=True), None, hours, date(2026, 1, 1)) is None
+
+
+def test_service_is_counted_in_hours_where_they_are_told_and_a_short_absence_counts() -> None:
+    back = Person(AT_50, date(2020, 1, 6), terminated=date(2023, 3, 1), rehired=date(2023, 6, 1))
+    assert [years_of_service(back, day) for day in (date(2023, 5, 1), date(2026, 1, 6))] == [3, 6]
+    assert years_of_service(Person(AT_50, AT_40.hired, hours=((2024, 999), (2025, 1000), (2026, 2000))), PAID) == 2
+
+
+def test_totals_count_what_was_sent_and_one_thing_wrong_is_enough() -> None:
+    lines = [
+        Line(name, who, "PL0", "R", PAID, 0, {"pre_tax": 100, "roth": zero})
+        for name, who, zero in (("a", "P1", 0), ("b", "P1", 0))
+    ]
+    right = totals_of(lines)
+    assert (right.lines, right.cents, right.by_source) == (2, 200, {"pre_tax": 200})
+    assert right.agree(lines)
+    assert Totals(lines=2).agree(lines)
+    assert not right.agree(lines[:1])
+    assert not Totals(people=Counter(["P1", "P2"])).agree(lines)
+
+
+def test_a_plan_that_matches_into_another_source_refuses_only_that_one() -> None:
+    spec = {"sources": ["pre_tax", "match", "qmac"], "default_fund": "F1",
+            "match": {"tiers": [["4", "100"]], "source": "qmac"}}  # fmt: skip
+    rules = read_terms(spec).rules
+    amounts = {"pre_tax": 1000, "match": 5, "qmac": 7}
+    own = decide(rules, AT_40, Year(), PAID, 100_000, amounts)
+    given = decide(rules, AT_40, Year(), PAID, 0, {"qmac": 7}, is_for_the_year=True)
+    assert (own.credited(), own.codes) == ({"pre_tax": 1000, "match": 5, "qmac": 1000}, {"SOURCE_NOT_IN_PLAN"})
+    assert given.credited() == {"qmac": 7}

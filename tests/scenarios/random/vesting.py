@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from tests.scenarios.random.law import Person
+from tests.scenarios.random.people import Person
 
 SCHEDULES: dict[str, Sequence[int]] = {
     "immediate": (100,),
@@ -16,8 +16,14 @@ SCHEDULES: dict[str, Sequence[int]] = {
 
 
 def years_of_service(person: Person, on: date) -> int:
-    """Whole years from the hire date to ``on``, or to the day somebody left."""
-    until = min(on, person.terminated) if person.terminated is not None else on
+    """Calendar years of a thousand hours where hours are told; else whole years from the hire date to ``on``.
+
+    They end with the day somebody left; an absence of less than a year counts as worked once he is back.
+    """
+    if person.hours:
+        return sum(year <= on.year and hours >= 1000 for year, hours in person.hours)
+    left = [left for hired, left in person.spells if hired <= on][-1:]
+    until = on if not left or left[0] is None else min(on, left[0])
     before_the_day = (until.month, until.day) < (person.hired.month, person.hired.day)
     return max(0, until.year - person.hired.year - before_the_day)
 

@@ -8,27 +8,53 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 from itertools import takewhile
 from typing import Any
 
 from tests.scenarios.random.exact import dollars, half_up, scaled
-from tests.scenarios.random.law import DEFERRALS, LIMITS, Decision, Person, PlanRules, Year, decide, match_of, refused
-from tests.scenarios.random.money import Part, Trust
+from tests.scenarios.random.law import (
+    DEFERRALS,
+    Decision,
+    PlanRules,
+    Year,
+    decide,
+    match_of,
+    refused,
+    refused_before_limits,
+)
+from tests.scenarios.random.limits import LATE_YEAR, LIMITS
+from tests.scenarios.random.money import Trust
+from tests.scenarios.random.people import Person
+from tests.scenarios.random.runs import Line, Run, Totals
 from tests.scenarios.random.vesting import vested_percent
 
 
-@dataclass
-class Plan:
-    """A plan of the file: its law, and what it does with money."""
+@dataclass(frozen=True)
+class Terms:
+    """What a plan's document says; a changed one counts from the next date on."""
 
     rules: PlanRules
     default_fund: str
     on_file: bool
-    trust: Trust
     vesting: Mapping[str, Any]
+    holds_mismatch: bool = True
+
+
+@dataclass
+class Plan:
+    """A plan of the file: its terms, and its trust account."""
+
+    terms: Terms
+    trust: Trust
+    next_terms: Terms | None = None
+
+    @property
+    def rules(self) -> PlanRules:
+        """Its law."""
+        return self.terms.rules
 
 
 @dataclass
@@ -40,57 +66,6 @@ class Member:
     percents: dict[str, str] | None = None
     next_person: Person | None = None
     next_percents: dict[str, str] | None = None
-
-
-@dataclass
-class Line:
-    """A payroll line and what became of it."""
-
-    name: str
-    who: str
-    plan: str
-    run: str
-    pay_date: date
-    pay: int
-    amounts: dict[str, int]
-    decision: Decision | None = None
-    decided_on: int | None = None
-    reversed: Counter[str] = field(default_factory=Counter)
-    match_left: int = 0
-    parts: dict[str, list[Part]] = field(default_factory=dict)
-    is_released: bool = False
-    year_before: Year | None = None
-
-    def left(self) -> dict[str, int]:
-        """Cents by source that came in and were not taken back, without the engine's match."""
-        taken = self.decision.taken if self.decision is not None else {}
-        return {source: cents - self.reversed[source] for source, cents in taken.items()}
-
-    def owed(self) -> int:
-        """What its run must pay for it."""
-        return sum(self.left().values()) + self.match_left
-
-    def again(self, name: str) -> Line:
-        """The same line under another id."""
-        return Line(name, self.who, self.plan, self.run, self.pay_date, self.pay, dict(self.amounts))
-
-    def same_as(self, other: Line) -> bool:
-        """True when nothing but the id tells two lines apart."""
-        return (self.who, self.plan, self.run, self.pay_date, self.pay, self.amounts) == (
-            other.who, other.plan, other.run, other.pay_date, other.pay, other.amounts
-        )  # fmt: skip
-
-
-@dataclass
-class Run:
-    """A payroll run: its lines and its cash."""
-
-    plan: str
-    lines: list[Line] = field(default_factory=list)
-    funded: int = 0
-    used: int = 0
-    is_named: bool = False
-    """True when cash came for it after a line that says whose run it is."""
 
 
 class World:
@@ -106,6 +81,7 @@ class World:
         self.runs: dict[str, Run] = {}
         self.reversals: dict[str, tuple[str, Mapping[str, int] | None]] = {}
         self.day = 0
+        self.has_late_limits = False
         self._credited: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._answers: dict[str, dict[str, Any]] = {}
         self._resends: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -113,7 +89,9 @@ class World:
     def join(self, who: str, member: Member, regular: int = 0) -> None:
         """Make a participant known from now on; ``regular`` = deferred earlier in the first day's year."""
         self.members[who] = member
-        self.years[member.plan, who, self.first_year].regular += regular
+        year = self.years[member.plan, who, self.first_year]
+        year.regular += regular
+        year.additions += regular
         for line in self.lines.values():
             if line.who == who and line.decision is None and line.plan in self.plans:
                 self._try(line)
@@ -152,6 +130,18 @@ class World:
         found.funded += cents
         found.is_named |= bool(found.lines)
 
+    def take_cash(self, run: str, cents: int) -> None:
+        """The bank takes cash of a run back."""
+        self.runs[run].funded -= cents
+
+    def say_totals(self, run: str, totals: Totals, plan: str) -> None:
+        """Payroll says what a run has; what it says last counts."""
+        self.runs.setdefault(run, Run(plan)).said = totals
+
+    def alter(self, plan: str, terms: Terms) -> None:
+        """Changed terms of a plan."""
+        self.plans[plan].next_terms = terms
+
     def held_in(self, run: str) -> bool:
         """True when a line of the run waits for something."""
         return any(line.decision is None for line in self.runs[run].lines)
@@ -170,14 +160,39 @@ class World:
         if line.plan not in self.plans or member is None or member.plan != line.plan:
             return
         before = list(takewhile(lambda other: other is not line, self._same_year(line)))
-        if any(other.decision is None for other in before) or line.pay_date.year not in LIMITS:
+        if any(other.decision is None for other in before):
             return
         if any(other.same_as(line) and self._counts(other) for other in before):
+            return
+        if not self._has_limits(line.pay_date.year):
+            self._refuse_without_limits(line, member.person)
             return
         so_far = self.years[line.plan, line.who, line.pay_date.year]
         rules = self.plans[line.plan].rules
         line.year_before = replace(so_far)
-        self._decided(line, decide(rules, member.person, so_far, line.pay_date, line.pay, line.amounts))
+        given = line.employer_money is not None
+        line.rules = rules
+        self._decided(
+            line, decide(rules, member.person, so_far, line.pay_date, line.pay, line.amounts, is_for_the_year=given)
+        )
+
+    def _refuse_without_limits(self, line: Line, person: Person) -> None:
+        """Plan and employment come before the limits; what is refused by them does not wait. Its pay counts."""
+        rules, given = self.plans[line.plan].rules, line.employer_money is not None
+        decision = refused_before_limits(rules, person, line.pay_date, line.amounts, is_for_the_year=given)
+        if decision is not None:
+            self.years[line.plan, line.who, line.pay_date.year].pay += line.pay
+            self._decided(line, decision)
+
+    def _has_limits(self, year: int) -> bool:
+        return year in LIMITS or (year == LATE_YEAR and self.has_late_limits)
+
+    def load_late_limits(self) -> None:
+        """The late year's limits are known from now on: what waited for them is decided in the order it came."""
+        self.has_late_limits = True
+        for line in self.lines.values():
+            if line.decision is None and line.pay_date.year == LATE_YEAR:
+                self._try(line)
 
     def _same_year(self, line: Line) -> Iterator[Line]:
         """The participant's lines of that plan and year, in the order they came."""
@@ -224,14 +239,13 @@ class World:
                 self.years[line.plan, line.who, line.pay_date.year] = replace(line.year_before, pay=pay)
 
     def _take_back(self, line: Line, taken: Mapping[str, int]) -> None:
-        rules = self.plans[line.plan].rules
         so_far = self.years[line.plan, line.who, line.pay_date.year]
         line.reversed.update(taken)
         falling = dict(taken)
-        if rules.tiers is not None and line.decision is not None:
+        if line.match_left and line.decision is not None and line.rules is not None and line.rules.tiers is not None:
             deferred = sum(line.left().get(source, 0) for source in DEFERRALS)
-            match = min(line.match_left, match_of(rules.tiers, line.decision.counted_pay, deferred))
-            falling["match"] = line.match_left - match
+            match = min(line.match_left, match_of(line.rules.tiers, line.decision.counted_pay, deferred))
+            falling[line.rules.match_source] = line.match_left - match
             line.match_left = match
         for source, cents in falling.items():
             self._credited[line.who][source] -= cents
@@ -272,17 +286,20 @@ class World:
         plan = self.plans[run.plan]
         ready = [line for line in run.lines if line.decision is not None and not line.is_released]
         needed = sum(line.owed() for line in ready)
-        if not ready or (not plan.on_file and run.funded - run.used < needed):
+        if not ready or (not plan.terms.on_file and run.funded - run.used < needed):
+            return
+        if plan.terms.holds_mismatch and not run.agrees():
             return
         run.used += needed
         for line in ready:
             line.is_released = True
             percents = self.members[line.who].percents if line.who in self.members else None
             left = line.left()
-            left["match"] = left.get("match", 0) + line.match_left
+            if line.match_left and line.rules is not None:
+                left[line.rules.match_source] = left.get(line.rules.match_source, 0) + line.match_left
             for source, cents in left.items():
                 holder = (line.who, source)
-                line.parts[source] = plan.trust.buy(holder, cents, percents or {plan.default_fund: "100"})
+                line.parts[source] = plan.trust.buy(holder, cents, percents or {plan.terms.default_fund: "100"})
 
     def _seen(self, prices: Mapping[str, str]) -> dict[str, Any]:
         answers = {name: dict(answer) for name, answer in self._answers.items()}
@@ -328,8 +345,8 @@ class World:
         """Dollars of what belongs to each member of a plan with a schedule, also if he left today."""
         worth: defaultdict[str, Fraction] = defaultdict(Fraction)
         for plan in self.plans.values():
-            for (who, source, fund), units in plan.trust.units.items() if plan.vesting else ():
-                percent = vested_percent(plan.vesting.get(source, "immediate"), self.members[who].person, on)
+            for (who, source, fund), units in plan.trust.units.items() if plan.terms.vesting else ():
+                percent = vested_percent(plan.terms.vesting.get(source, "immediate"), self.members[who].person, on)
                 worth[who] += units * Fraction(prices[fund]) * percent / 10 ** self.decimals[fund]
         return {who: dollars(half_up(cents)) for who, cents in sorted(worth.items())}
 
@@ -342,6 +359,8 @@ class World:
             member.person = member.next_person or member.person
             member.percents = member.next_percents or member.percents
             member.next_person = member.next_percents = None
+        for plan in self.plans.values():
+            plan.terms, plan.next_terms = plan.next_terms or plan.terms, None
 
 
 def _receipt(status: str, accepted: int, rejected: int, codes: list[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import msgspec
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 
 from deploy.bench.costs import BROKER, Meter
 from deploy.bench.following import Logs
@@ -29,7 +29,6 @@ RECORDS_PER_FRAME = 1_000
 FIRST_OFFSET = 1
 """Below it lies the record that showed that the partition takes records."""
 SILENCE_SECONDS_MAX = 60.0
-LOOK_SECONDS = 0.1
 _head = struct.Struct(">I")
 
 
@@ -115,19 +114,11 @@ async def scratch_topics(config: Settings, topics: Mapping[Topic, int]) -> Async
             ]
         )
         try:
-            async with asyncio.timeout(SILENCE_SECONDS_MAX):
-                while not await _have_leaders(admin, names):  # noqa: ASYNC110 (a broker tells nobody)
-                    await asyncio.sleep(LOOK_SECONDS)
             yield
         finally:
             await admin.delete_topics(names)
     finally:
         await admin.close()
-
-
-async def _have_leaders(admin: AIOKafkaAdminClient, names: list[str]) -> bool:
-    described = await admin.describe_topics(names)
-    return all(topic["partitions"] and all(one["leader"] >= 0 for one in topic["partitions"]) for topic in described)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +144,7 @@ async def measure_log(
     used = {topic: partitions for topic, partitions in topics.items() if topic.name in held.records}
     places = [TopicPartition(PREFIX + topic.name, number) for topic, count in used.items() for number in range(count)]
     async with scratch_topics(config, used):
+        await _have_leaders(config, places)
         sending = await _produce(cluster, config, held, places)
         sent = sending.cpu_seconds()
         reading = await _consume(cluster, config, sum(held.records.values()), places)
@@ -166,12 +158,23 @@ async def measure_log(
     )
 
 
+async def _have_leaders(config: Settings, places: list[TopicPartition]) -> None:
+    """Wait until every partition answers: the catalogue names a leader some time before it knows of it itself."""
+    consumer = kafka_reader(config)
+    await consumer.start()
+    try:
+        async with asyncio.timeout(SILENCE_SECONDS_MAX):
+            await consumer.end_offsets(places)
+    finally:
+        await consumer.stop()
+
+
 async def _produce(cluster: Infrastructure, config: Settings, held: RecordFile, places: list[TopicPartition]) -> Meter:
     """Send everything; between two rounds, when all of one is acknowledged, the meter stands still."""
     producer = kafka_producer(config)
     await producer.start()
     try:
-        for place in places:  # So that every partition has its leader and none has to be asked for twice.
+        for place in places:  # So that the client knows every partition and has its number.
             await producer.send_and_wait(place.topic, b"", partition=place.partition)
         meter = Meter(cluster, BROKER)
         for frames in held.rounds():
@@ -207,7 +210,6 @@ async def _consume(cluster: Infrastructure, config: Settings, records: int, plac
     consumer = kafka_reader(config)
     await consumer.start()
     try:
-        await consumer.end_offsets(places)
         meter, seen = Meter(cluster, BROKER), 0
         with meter.running():
             consumer.assign(places)

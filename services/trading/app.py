@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.trading import building, dayclock, filling, forfeiting, handlers, metrics, pages, reversing, sales, store
+from services.trading import building, dayclock, filling, handlers, metrics, pages, plancash, reversing, sales, store
 from services.trading.items import ConfirmationItem, InstructedLine, explode_confirmation, explode_instructed
 from services.trading.reversing import ReversedLine, explode_reversed
 from shared.events.custodian import Confirmation
@@ -83,8 +83,8 @@ SERVICE = Service(
         "fill": filling.post_fills,
         "fill_sales": sales.post_sales,
         "write_off": sales.write_off,
-        "post_plan_cash": sales.post_plan_cash,
-        "post_forfeitures": forfeiting.post_forfeitures,
+        "post_plan_cash": plancash.post_plan_cash,
+        "post_forfeitures": plancash.post_forfeitures,
     },
     standing=filling.judge_confirmations,
     background=(dayclock.run_day_clock,),

@@ -10,15 +10,10 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from asyncpg.pgproto.pgproto import UUID
-
-from services.trading import store_forfeitures, store_reversals
-from services.trading.handlers import RULE_SET
-from services.trading.rules.unwinding import SaleOutcome, forfeited_proceeds, sale_outcome
-from shared.runtime.copying import copy_rows
-from shared.runtime.work import Task, Work
+from services.trading import store_forfeitures
+from services.trading.rules.unwinding import forfeited_proceeds, sale_outcome
+from shared.runtime.work import Work
 from shared.values.hashing import bucket_of
-from shared.values.identity import identity_of
 
 POSTINGS_PER_TASK = 250
 Key = tuple[str, str]
@@ -77,20 +72,3 @@ class Account:
             for start in range(0, len(bodies), POSTINGS_PER_TASK):
                 asked = bodies[start : start + POSTINGS_PER_TASK]
                 work.add_task(lane, self.cycle, self.book_date, "post_forfeitures", asked, work.now(0))
-
-
-async def post_forfeitures(work: Work, task: Task) -> None:
-    """Move what forfeited legs brought to the plan's forfeiture account, in the plan's own lane."""
-    rows = []
-    for plan_id, name, version, *cents in task.body:
-        outcome = SaleOutcome(*cents)
-        kind = "forfeiture_reversed" if outcome.cost < 0 else "forfeiture"
-        accounts, amounts = outcome.forfeiture_postings()
-        rows.append(
-            (
-                task.trade_date, task.lane, work.next_entry(task.lane), task.recorded_at, kind, bucket_of(plan_id),
-                plan_id, None, UUID(identity_of(name, kind, str(version))), RULE_SET, None, accounts, amounts, None,
-                None, None, name, version, task.trade_date, None,
-            )
-        )  # fmt: skip
-    await copy_rows(work.connection, "journal", store_reversals.SALE_COLUMNS, rows)

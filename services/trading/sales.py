@@ -177,23 +177,6 @@ def _posting(plan_id: str, order_id: str, version: int, outcome: SaleOutcome) ->
     return [plan_id, order_id, version, *outcome]
 
 
-async def post_plan_cash(work: Work, task: Task) -> None:
-    """Post the dollars of sells and of cancelled legs to the plan's cash, in the plan's own lane."""
-    rows = []
-    for plan_id, name, version, *cents in task.body:
-        outcome = SaleOutcome(*cents)
-        kind = "plan_cash_reversed" if outcome.cost < 0 else "plan_cash"
-        accounts, amounts = outcome.postings()
-        rows.append(
-            (
-                task.trade_date, task.lane, work.next_entry(task.lane), task.recorded_at, kind, bucket_of(plan_id),
-                plan_id, None, UUID(identity_of(name, kind, str(version))), RULE_SET, None, accounts, amounts, None,
-                None, None, name, version, task.trade_date, None,
-            )
-        )  # fmt: skip
-    await copy_rows(work.connection, "journal", store_reversals.SALE_COLUMNS, rows)
-
-
 async def settle_without_order(work: Work, day: date) -> None:
     """Ask for what needs no custodian: dollars of rejected orders that are cancelled, legs without a share to sell."""
     cash: dict[int, list[Any]] = {}

@@ -73,6 +73,7 @@ class FileEvents:
         self._lines: dict[str, Outgoing] = {}
         self._census_by_participant: dict[str, Census] = dict(scenario.participants)
         self._plan_by_run: dict[str, str] = {}
+        self._plan_by_listed_run = _plans_of_runs(scenario)
         self._terms_by_plan: dict[str, PlanTerms] = dict(scenario.plans)
         self._serial = 0
 
@@ -90,7 +91,7 @@ class FileEvents:
 
     def contribution(self, event: ContributionEvent) -> Outgoing:
         """One payroll line."""
-        plan = event.plan or self._plan_of(event.participant)
+        plan = event.plan or self._plan_of(event.participant, event.payroll)
         self._plan_by_run.setdefault(event.payroll, plan)
         body = {
             "plan_id": self.names.full(plan),
@@ -237,9 +238,11 @@ class FileEvents:
         ids = (self.names.full(name).encode() for name in people)
         return sum(int.from_bytes(hashlib.sha256(one).digest()[:4]) for one in ids) % HASH_TOTAL_BELOW
 
-    def _plan_of(self, participant: str) -> str:
+    def _plan_of(self, participant: str, run: str = "") -> str:
         known = self._census_by_participant.get(participant)
-        return known.plan if known is not None and known.plan is not None else next(iter(self.scenario.plans))
+        if known is not None and known.plan is not None:
+            return known.plan
+        return self._plan_by_listed_run.get(run) or next(iter(self.scenario.plans))
 
     def _fund(self, name: str, fund: Fund) -> Outgoing:
         full = self.names.full(name)
@@ -298,6 +301,17 @@ class FileEvents:
 
 def _amounts(cents_by_source: Mapping[str, int]) -> list[dict[str, Any]]:
     return [{"source": source, "cents": cents} for source, cents in cents_by_source.items()]
+
+
+def _plans_of_runs(scenario: Scenario) -> dict[str, str]:
+    """The plan of each run that has a line of somebody listed anywhere in the file: a run belongs to one plan."""
+    plan_of = {name: known.plan for name, known in scenario.participants.items()}
+    found: dict[str, str] = {}
+    for event in (event for day in scenario.days for event in day.events if isinstance(event, ContributionEvent)):
+        plan = event.plan or plan_of.get(event.participant)
+        if plan is not None:
+            found.setdefault(event.payroll, plan)
+    return found
 
 
 def _iso(day: datetime.date | None) -> str | None:

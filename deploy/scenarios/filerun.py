@@ -132,7 +132,7 @@ class FileRun:
         for run, lines in self._lines_by_run.items():
             plan = plans.get(self.events.plan_of_run(run) or "")
             if (plan is not None and plan.trade_on == "file") or self.owed(run, observed) <= 0:
-                self._released.update(lines)
+                self._released.update(line for line in lines if observed.final(self.request(line)) is not None)
 
     def funding(self, event: FundingEvent, cents: int, on: date) -> Outgoing:
         """Cash for a run, remembered so that a later funding pays only what is still owed."""

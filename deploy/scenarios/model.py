@@ -36,7 +36,7 @@ class FileProblem(Exception):
 
 
 class ContributionEvent(Part):
-    """One payroll line. ``plan`` is needed only where the participant is not listed.
+    """One payroll line. Without ``plan`` it is of the participant's plan; of one who is not listed, of the run's.
 
     ``employer_money``: what the employer gives for a whole year, which may go to the source the engine matches into.
     """
@@ -261,7 +261,7 @@ class Scenario(Part):
 
     scenario: str
     plans: dict[Name, Plan]
-    funds: dict[Name, Fund]
+    funds: dict[Name, Annotated[Fund, BeforeValidator(nothing_as_empty_mapping)]]
     participants: Annotated[dict[Name, Participant], BeforeValidator(nothing_as_empty_mapping)] = Field(
         default_factory=dict
     )
@@ -334,8 +334,6 @@ def _check_event(path: str, event: object, scenario: Scenario, lines: set[str], 
             if event.contribution in lines:
                 raise FileProblem(f"{path}.contribution", f"{event.contribution} is already used; resend it instead")
             lines.add(event.contribution)
-            if event.plan is None and event.participant not in plan_of and len(scenario.plans) != 1:
-                raise FileProblem(f"{path}.plan", f"needed: participant {event.participant} is not listed")
         case ReversalEvent():
             _check_reversal(path, event, lines)
         case ResendEvent(resend=line) | ResendChangedEvent(resend_changed=line):

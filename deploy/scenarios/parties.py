@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from deploy.scenarios.fields import Cents, Count, Day, DecimalText, Name, Part, Switch, Year
+from deploy.scenarios.fields import Cents, Count, Day, DecimalText, Name, Part, Percent, Switch, Year
 
 
 class Match(Part):
@@ -35,7 +35,7 @@ class PlanTerms(Part):
     match: Match | None = None
     deferral_overflow: Literal["pro_rata", "pre_tax_first"] | None = None
     roth_catch_up: Literal["deemed", "reject"] | None = None
-    vesting: dict[Name, Name | list[DecimalText]] | None = None
+    vesting: dict[Name, Name | list[Percent]] | None = None
     trade_on: Literal["funding", "file"] | None = None
     on_totals_mismatch: Literal["hold", "trade"] | None = None
     catch_up_60_63: Switch | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from deploy.scenarios.facts import FileEvents, Outgoing
-from deploy.scenarios.model import CensusEvent, ContributionEvent
+from deploy.scenarios.model import CensusEvent, ContributionEvent, parse_scenario
 from deploy.scenarios.names import Namespace
 from shared.events.census import Census
 from shared.events.fund import FundFact
@@ -13,9 +13,12 @@ from shared.events.market import PriceFact
 from shared.events.payroll import Contribution, PayrollFunded
 from shared.events.plan import PlanFact
 from shared.events.requests import ElectionChanged
-from tests.unit.scenarios.builders import DAY, a_scenario
+from tests.unit.scenarios.builders import DAY, TEXT, a_scenario
 
 MODELS = (Census, FundFact, PriceFact, Contribution, PayrollFunded, PlanFact, ElectionChanged)
+UNKNOWN = (
+    "- {contribution: c9, participant: GHOST, payroll: R1, pay_date: 2026-11-20, compensation: '0.00', amounts: {}}"
+)
 MODEL_BY_TYPE = {model.ce_type: model for model in MODELS}
 
 
@@ -107,3 +110,12 @@ def test_the_custodians_actions_name_the_files_own_funds() -> None:
 def test_no_prefix_starts_another() -> None:
     assert not Namespace(100).owns(Namespace(1000).full("P1"))
     assert not Namespace(1000).owns(Namespace(100).full("P1"))
+
+
+def test_a_line_of_somebody_who_is_not_listed_is_of_its_runs_plan() -> None:
+    listed = TEXT.replace("plans:", "plans:\n  FIRST: {sources: [pre_tax], default_fund: F1}")
+    unknown = listed.replace("- {resend: c1}", UNKNOWN)
+    scenario = parse_scenario(unknown)
+    lines = [event for event in scenario.days[0].events if isinstance(event, ContributionEvent)]
+    events = FileEvents(scenario, Namespace(0))
+    assert [body(events.contribution(line))["plan_id"] for line in reversed(lines)] == ["s000-ACME"] * 3

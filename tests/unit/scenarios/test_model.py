@@ -128,3 +128,10 @@ def test_a_file_that_cannot_be_read_is_a_problem_of_that_file(tmp_path: Path) ->
 def test_a_reversal_names_a_line_of_the_file_and_is_none_itself_before() -> None:
     with pytest.raises(FileProblem, match="c9 was not sent before"):
         parse_scenario(with_event("{reversal: r1, reverses: c9}"))
+
+
+def test_a_fund_may_say_nothing_and_a_schedule_may_stand_unquoted() -> None:
+    head = HEAD.replace("default_fund: F1", "default_fund: F1, vesting: {match: [20, 40, 100]}")
+    parsed = parse_scenario(a_file(head=head.replace("share_decimals: 3", "")))
+    assert parsed.plans["ACME"].vesting == {"match": ["20", "40", "100"]}
+    assert parsed.funds["F1"].share_decimals == 3

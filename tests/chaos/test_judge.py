@@ -12,7 +12,7 @@ import pytest
 from shared.events import topics
 from shared.runtime.settings import Settings
 from tests.support import events
-from tests.support.chaos_checker import CUT, Judge
+from tests.support.chaos_checker import CUT, VALUE_CUT, Judge
 from tests.support.chaos_world import POISON_SOURCE
 
 pytestmark = pytest.mark.chaos_short
@@ -111,6 +111,9 @@ WRONG: dict[str, Callable[[Logs], None]] = {
     ),
     "a run paid too little": changed(topics.PAYROLL_RUNS.name, 0, cents=1000),
     "a poison that vanished": without(f"{LINES}.dlq", 0),
+    "a refused price that vanished": lambda logs: logs[topics.MARKET_PRICES.name].insert(
+        1, record(topics.MARKET_PRICES.name, 50, {"expected": "PRICE_CONFLICT"}, {"fund_id": "F1"} | {"price": "1"})
+    ),
     "a good line as a dead letter": said_again(f"{LINES}.dlq", 0, f"{LINES}/0/1"),
     "a day that is not proven": changed(topics.VALUATION_DAYS.name, 0, status="broken"),
 }
@@ -134,3 +137,23 @@ def test_what_was_acknowledged_and_is_gone_or_changed_is_complained_about(
     acked: tuple[str, int, int, bytes | None],
 ) -> None:
     assert complaints(a_good_run(), [acked]) != []
+
+
+def test_shares_are_bought_at_the_first_final_price_and_valued_with_the_last_before_the_value_cut() -> None:
+    logs, topic = a_good_run(), topics.MARKET_PRICES.name
+    said = [("9.00", "estimated"), ("10.00", "final"), ("12.00", "corrected")]
+    bodies = [
+        {"fund_id": "F1", "price_date": DAY, "price": price, "status": status, "version": version}
+        for version, (price, status) in enumerate(said, 1)
+    ]
+    records = [record(topic, offset, {}, body) for offset, body in enumerate(bodies)]
+    records.append(record(topic, 3, {"expected": "PRICE_CONFLICT"}, bodies[2] | {"price": "13.00"}))
+    records.append(record(topic, 4, {"ce_type": VALUE_CUT}, {"trade_date": DAY}))
+    records.append(record(topic, 5, {}, bodies[2] | {"price": "99.00", "version": 4}))
+    logs[topic] = records
+    logs[f"{topic}.dlq"] = log(f"{topic}.dlq", ({"ce_id": f"{topic}/0/3", "reason": "PRICE_CONFLICT"}, b"{}"))
+    judge = Judge(Settings())
+    assert judge.compare([], logs) == []
+    assert judge.positions["PLAN0", "P1", "roth"] == {"F1": 1_001}
+    assert judge.balances == {(DAY, "PLAN0", "P1"): 1_201}
+    assert (judge.figures["prices_changed"], judge.figures["prices_changed_too_late"]) == (1, 1)

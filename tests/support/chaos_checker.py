@@ -241,7 +241,7 @@ class Judge:
         valued: dict[FundDay, tuple[int, Fraction]] = {}
         for one in log.records:
             body = orjson.loads(one.value)
-            if body["status"] == "estimated" or text_of(one, "expected"):
+            if text_of(one, "expected") or body["status"] == "estimated":
                 continue
             key, version, price = (body["fund_id"], body["price_date"]), body["version"], Fraction(body["price"])
             filled.setdefault(key, price)

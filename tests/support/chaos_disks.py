@@ -13,7 +13,7 @@ from typing import Self
 SIZE = "6g"
 """More than a run writes; what is not written costs no memory."""
 FULL_SECONDS = 5.0
-KEEPER = 'mount -t tmpfs -o size=$1,mode=755 tmpfs "$2" && echo mounted; read -r _; umount -l "$2"'
+KEEPER = 'mount -t tmpfs -o size=$1,mode=755 tmpfs "$2" || exit; echo mounted; read -r _; umount -l "$2"'
 """Takes the mount away when whoever asked for it ends, however that ends."""
 
 

@@ -86,7 +86,7 @@ async def identity_hijacked(field: Field) -> None:
     """A second process with the name, folder and group identity of one that lives joins, stays a while, and dies."""
     service, index = field.any_worker()
     async with hijacked(field.cluster, service, index):
-        await asyncio.sleep(12)
+        await asyncio.sleep(FREEZE_SECONDS)
 
 
 # -- Kafka -----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import aiohttp
 import psutil
 
 from deploy.cluster import Cluster
@@ -15,9 +16,19 @@ from deploy.cluster.processes import free_ports
 READY_SECONDS = 60.0
 
 
+async def _answers(port: int) -> None:
+    async with asyncio.timeout(READY_SECONDS), aiohttp.ClientSession() as http:
+        while True:
+            try:
+                async with http.get(f"http://127.0.0.1:{port}/readyz"):
+                    return
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.2)
+
+
 @asynccontextmanager
 async def hijacked(cluster: Cluster, service: str, index: int) -> AsyncIterator[str]:
-    """While the block lasts, the worker has a double; gives the base address of its pages. It ends by kill -9."""
+    """The worker has a double, whose pages answer when the block begins; gives their address. It ends by kill -9."""
     await cluster.wait_ready(timeout=READY_SECONDS)
     record = cluster.worker(service, index)
     original = psutil.Process(record.pid)
@@ -29,6 +40,7 @@ async def hijacked(cluster: Cluster, service: str, index: int) -> AsyncIterator[
             sys.executable, *command[1:], env=environment, stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL
         )
     try:
+        await _answers(port)
         yield f"http://127.0.0.1:{port}"
     finally:
         if double.returncode is None:

@@ -30,7 +30,7 @@ from services.contribution.rules.participant import Participant
 from services.contribution.rules.plan_rules import PlanRules, plan_rules_of
 from services.contribution.rules.records import LineRecord
 from services.contribution.rules.sources import SCHEDULED
-from services.contribution.rules.vesting import vested_percent, vesting_service
+from services.contribution.rules.vesting import vested_percent
 from shared.runtime.clients import Connection
 from shared.values.trading_days import next_trading_day
 
@@ -65,7 +65,7 @@ async def answer(connection: Connection, asked: dict[str, Any]) -> dict[str, Any
     waiting = [line.identity for line in lines if not line.is_released]
     if waiting:
         raise Unanswerable(f"{len(waiting)} lines of {participant} wait for their run to trade")
-    return _forfeit(plan, vesting_service(person, day), lines)
+    return _forfeit(plan, person, day, lines)
 
 
 async def _facts(connection: Connection, plan_id: str, participant: str) -> tuple[PlanRules, Participant, date]:
@@ -109,11 +109,11 @@ def _left(row: Any, detail: dict[str, Any], record: LineRecord | None) -> dict[s
     return dict(zip(row["accounts"][:-1], row["amounts"][:-1], strict=True))
 
 
-def _forfeit(plan: PlanRules, years: int, lines: list[_Line]) -> dict[str, Any]:
+def _forfeit(plan: PlanRules, person: Participant, day: date, lines: list[_Line]) -> dict[str, Any]:
     """By line the cents of each source, and how much of the line was forfeited before: a name that no repeat has."""
     by_line: dict[str, dict[str, int]] = {}
     for source in sorted(plan.sources & SCHEDULED):
-        percent = vested_percent(plan.vesting, source, years)
+        percent = vested_percent(plan.vesting, source, person, day)
         holdings = {line.identity: Holding(line.left.get(source, 0), line.forfeited.get(source, 0)) for line in lines}
         for identity, cents in unvested_by_line(holdings, percent).items():
             by_line.setdefault(identity, {})[source] = cents

@@ -35,8 +35,9 @@ async def plan_vesting(pool: Pool, request: Any) -> tuple[int, Any]:
     forfeited = await _forfeited(pool, plan_id, day)
     participants = []
     for row in await pool.fetch(store_vesting.PEOPLE_ON, plan_id, day):
-        years = vesting_service(_person(row["person"]), day)
-        percents = {source: vested_percent(plan.vesting, source, years) for source in sorted(plan.sources)}
+        person = _person(row["person"])
+        years = vesting_service(person, day)
+        percents = {source: vested_percent(plan.vesting, source, person, day) for source in sorted(plan.sources)}
         one = {"participant_id": row["participant_id"], "years": years, "percents": percents}
         if row["participant_id"] in forfeited:
             one["forfeited_cents"] = forfeited[row["participant_id"]]

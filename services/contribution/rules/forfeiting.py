@@ -23,7 +23,6 @@ from services.contribution.rules.vesting import (
     is_forfeited,
     vested_percent,
     vested_split,
-    vesting_service,
 )
 from shared.values.split import split_largest_remainder
 
@@ -50,16 +49,15 @@ def forfeit_part(
         return refuse_reversal(amounts, INVALID_AMOUNT, year_to_date, record)
     if not may_forfeit(participant, day, because):
         return refuse_reversal(amounts, NOT_FORFEITABLE, year_to_date, record)
-    years = vesting_service(participant, day)
     have = recorded_by_source(record)
-    most = {source: _unvested_at_most(plan, source, cents, years) for source, cents in have.items()}
+    most = {source: _unvested_at_most(plan, source, cents, participant, day) for source, cents in have.items()}
     return take_uncounted(record, amounts, year_to_date, most)
 
 
-def _unvested_at_most(plan: PlanRules, source: str, cents: int, years: int) -> int:
+def _unvested_at_most(plan: PlanRules, source: str, cents: int, participant: Participant, day: date) -> int:
     if source not in SCHEDULED:
         return 0
-    unvested = 100 - vested_percent(plan.vesting, source, years)
+    unvested = 100 - vested_percent(plan.vesting, source, participant, day)
     return min(cents, cents * unvested // 100 + 1) if unvested else 0
 
 

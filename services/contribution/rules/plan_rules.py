@@ -9,7 +9,7 @@ from services.contribution.rules.eligibility import EligibilityRule, eligibility
 from services.contribution.rules.limits import Limits, shortened
 from services.contribution.rules.match import MatchFormula, match_formula_of
 from services.contribution.rules.sources import SOURCES
-from services.contribution.rules.vesting import VestingSchedule, vesting_schedule_of
+from services.contribution.rules.vesting import VestingTerms, vesting_schedule_of
 
 PRO_RATA, PRE_TAX_FIRST = "pro_rata", "pre_tax_first"
 DEEMED, REJECT = "deemed", "reject"
@@ -27,7 +27,7 @@ class PlanRules:
     match: MatchFormula | None = None
     eligibility: EligibilityRule | None = None
     post_severance_days: int | None = None
-    vesting: Mapping[str, VestingSchedule] = field(default_factory=dict)
+    vesting: VestingTerms = field(default_factory=VestingTerms)
     short_years: Mapping[int, int] = field(default_factory=dict)
     """Calendar years in which the plan's limitation year has less than twelve months, and how many it has."""
     admitted: frozenset[str] = field(init=False)
@@ -68,7 +68,10 @@ def plan_rules_of(plan_id: str, fact: Mapping[str, object]) -> PlanRules:
         match=None if fact.get("match") is None else match_formula_of(fact["match"]),
         eligibility=None if fact.get("eligibility") is None else eligibility_rule_of(fact["eligibility"]),
         post_severance_days=_optional_days(plan_id, fact.get("post_severance_days")),
-        vesting={source: vesting_schedule_of(source, schedule) for source, schedule in vesting.items()},
+        vesting=VestingTerms(
+            {source: vesting_schedule_of(source, schedule) for source, schedule in vesting.items()},
+            _optional_age(plan_id, fact.get("normal_retirement_age")),
+        ),
         short_years=_short_years(plan_id, fact.get("short_years") or {}),
     )
 
@@ -87,6 +90,14 @@ def _one_of(plan_id: str, fact: Mapping[str, object], name: str, allowed: tuple[
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"plan {plan_id}: {name} must be one of {', '.join(allowed)}, not {value!r}")
     return value
+
+
+def _optional_age(plan_id: str, age: object) -> int | None:
+    if age is None:
+        return None
+    if type(age) is not int or not 50 <= age <= 70:
+        raise ValueError(f"plan {plan_id}: normal_retirement_age must be from 50 to 70, not {age!r}")
+    return age
 
 
 def _optional_days(plan_id: str, days: object) -> int | None:

@@ -6,7 +6,7 @@ Law: IRC 411(a)(2)(B): a plan may be faster than a three-year cliff or the two-t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -32,6 +32,14 @@ class VestingSchedule:
         if years < 1:
             return self.percent_at_once
         return self.percent_by_year[min(years, len(self.percent_by_year)) - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class VestingTerms:
+    """What a plan says about vesting: schedules by source, and the age at which all of it is the participant's."""
+
+    schedules: Mapping[str, VestingSchedule] = field(default_factory=dict)
+    normal_retirement_age: int | None = None
 
 
 IMMEDIATE = VestingSchedule((100,), percent_at_once=100)
@@ -77,9 +85,24 @@ def is_as_fast_as_the_law(schedule: VestingSchedule) -> bool:
     )
 
 
-def vested_percent(schedules: Mapping[str, VestingSchedule], source: str, years: int) -> int:
-    """Return the vested percent of `source`; a source without a schedule is vested at once."""
-    return schedules.get(source, IMMEDIATE).percent_after(years)
+def vested_percent(terms: VestingTerms, source: str, participant: Participant, as_of: date) -> int:
+    """Return the vested percent of `source`; one without a schedule is vested at once, and so is who worked at the
+    plan's normal retirement age (IRC 411(a)(8)).
+    """
+    schedule = terms.schedules.get(source, IMMEDIATE)
+    if schedule == IMMEDIATE or worked_at_age(participant, terms.normal_retirement_age, as_of):
+        return 100
+    return schedule.percent_after(vesting_service(participant, as_of))
+
+
+def worked_at_age(participant: Participant, age: int | None, as_of: date) -> bool:
+    """Say whether, by `as_of`, somebody was employed on the day of that age or after it; False without an age."""
+    if age is None:
+        return False
+    reached = add_months(participant.birth_date, 12 * age)
+    return reached <= as_of and any(
+        spell.hired <= as_of and (spell.ended is None or spell.ended >= reached) for spell in participant.employment
+    )
 
 
 def years_of_service(hours_by_year: Mapping[int, int], through_year: int) -> int:

@@ -7,7 +7,7 @@ from datetime import date
 from services.contribution.rules.eligibility import EligibilityRule
 from services.contribution.rules.participant import Employment, Opening, Participant, participant_of_census
 from services.contribution.rules.plan_rules import plan_rules_of
-from services.contribution.rules.vesting import GRADED_2_6, VestingSchedule
+from services.contribution.rules.vesting import GRADED_2_6, VestingSchedule, VestingTerms
 from shared.events.census import Census
 from shared.events.plan import PlanFact
 
@@ -53,7 +53,7 @@ def test_a_plan_fact_becomes_plan_rules() -> None:
     assert (plan.deferral_overflow, plan.roth_catch_up, plan.has_higher_catch_up) == ("pre_tax_first", "reject", False)
     assert plan.match is not None
     assert plan.match.period == "annual"
-    assert plan.vesting == {"match": GRADED_2_6, "profit_sharing": VestingSchedule((25, 50, 100))}
+    assert plan.vesting == VestingTerms({"match": GRADED_2_6, "profit_sharing": VestingSchedule((25, 50, 100))})
     assert plan.eligibility == EligibilityRule(21, 12, "quarterly")
 
 
@@ -62,6 +62,6 @@ def test_the_least_plan_fact_means_the_house_rules() -> None:
     plan = plan_rules_of("ACME", PlanFact.model_validate(body).model_dump(mode="json"))
     assert plan == plan_rules_of("ACME", {"sources": ["pre_tax", "match"]})
     assert (plan.deferral_overflow, plan.roth_catch_up, plan.match) == ("pro_rata", "deemed", None)
-    assert (plan.eligibility, plan.post_severance_days) == (None, None)
+    assert (plan.eligibility, plan.post_severance_days, plan.vesting) == (None, None, VestingTerms())
     assert plan.admitted == plan.sources
     assert not plan.may_deem_roth

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -60,6 +61,10 @@ def test_nobody_forfeits_what_is_vested() -> None:
     assert decision.codes == ("NOT_FORFEITABLE", "REVERSES_TOO_MUCH")
     vested = who((date(2020, 1, 6), date(2026, 11, 19)))
     assert forfeit_part(LINE, asked[:1], CASH_OUT, PLAN, vested, DAY, YEAR).codes == ("NOT_FORFEITABLE",)
+    old = Participant(date(1961, 3, 2), LEFT.employment)  # 65 when he left.
+    retiring = replace(PLAN, vesting=replace(PLAN.vesting, normal_retirement_age=65))
+    assert forfeit_part(LINE, asked[:1], CASH_OUT, PLAN, old, DAY, YEAR).accepted_cents == 337_492
+    assert forfeit_part(LINE, asked[:1], CASH_OUT, retiring, old, DAY, YEAR).codes == ("NOT_FORFEITABLE",)
 
 
 @pytest.mark.parametrize(

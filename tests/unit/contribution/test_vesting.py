@@ -12,6 +12,7 @@ from services.contribution.rules.vesting import (
     GRADED_2_6,
     IMMEDIATE,
     VestingSchedule,
+    VestingTerms,
     breaks_in_service,
     is_as_fast_as_the_law,
     is_forfeited,
@@ -28,7 +29,8 @@ from tests.unit.contribution.builders import a_participant
 
 
 def test_a12_match_after_four_years_of_2_6_graded() -> None:
-    percent = vested_percent({"match": GRADED_2_6}, "match", 4)
+    person = a_participant(employment=(Employment(date(2020, 1, 6), date(2024, 1, 31)),))
+    percent = vested_percent(VestingTerms({"match": GRADED_2_6}), "match", person, date(2026, 11, 20))
     assert (cents_of("5062.37"), cents_of("3374.92")) == vested_split(cents_of("8437.29"), percent)
     assert vested_split(200_123, percent) == (120_074, 80_049)
 
@@ -58,7 +60,28 @@ def test_vested_percent_by_years_of_service(schedule: VestingSchedule, percents:
 
 
 def test_a_source_without_a_schedule_is_vested_at_once() -> None:
-    assert vested_percent({"match": GRADED_2_6}, "pre_tax", 0) == 100
+    newcomer = a_participant(employment=(Employment(date(2026, 11, 2)),))
+    terms = VestingTerms({"match": GRADED_2_6})
+    assert [vested_percent(terms, source, newcomer, date(2026, 11, 20)) for source in ("pre_tax", "match")] == [100, 0]
+
+
+@pytest.mark.parametrize(
+    ("hired", "ended", "as_of", "percent"),
+    [
+        ("2025-01-06", None, "2026-03-01", 0),  # The day before his 65th birthday.
+        ("2025-01-06", None, "2026-03-02", 100),
+        ("2025-01-06", "2026-03-02", "2026-11-20", 100),  # Left on the day itself, and keeps what is his.
+        ("2025-01-06", "2026-03-01", "2026-11-20", 0),  # Left a day too early.
+        ("2026-06-01", None, "2026-11-20", 100),  # Hired after it.
+        ("2026-06-01", None, "2026-05-31", 0),
+    ],
+)
+def test_who_works_at_normal_retirement_age_is_vested(hired: str, ended: str | None, as_of: str, percent: int) -> None:
+    spell = Employment(date.fromisoformat(hired), date.fromisoformat(ended) if ended else None)
+    person = a_participant(born=date(1961, 3, 2), employment=(spell,))
+    day = date.fromisoformat(as_of)
+    assert vested_percent(VestingTerms({"match": CLIFF_3}, 65), "match", person, day) == percent
+    assert vested_percent(VestingTerms({"match": CLIFF_3}), "match", person, day) == 0
 
 
 def test_a_plan_may_be_faster_than_the_law_and_never_slower() -> None:

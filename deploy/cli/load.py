@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,10 +43,16 @@ def parse_rate(text: str) -> float | None:
 
 @load_app.command("run")
 def run(
+    context: typer.Context,
     participants: Annotated[int, typer.Option(min=1, max=5_000_000, help="People who contribute.")] = 20_000,
     rate: Annotated[str, typer.Option(help="Lines per second at the highest, or max.")] = "1000",
     profile: Annotated[ProfileName, typer.Option(help="The shape of the load.")] = "steady",
     seconds: Annotated[float, typer.Option(min=1, max=86_400, help="How long lines are offered.")] = 60.0,
+    shape: Annotated[
+        str, typer.Option(help="A shape of your own instead: SECONDS:RATE or SECONDS:FROM-TO, with commas between.")
+    ] = "",
+    close_at: Annotated[str, typer.Option(help="With --shape: close a business day after these seconds.")] = "",
+    kill_at: Annotated[str, typer.Option(help="With --shape: kill -9 a worker after these seconds.")] = "",
     folder_out: Annotated[Path, typer.Option("--out", help="Where result, pictures and page go.")] = Path(
         "reports/load"
     ),
@@ -68,10 +75,13 @@ def run(
     from shared.runtime.logs import configure_logs
 
     configure_logs("load", "ERROR")
+    told = [name for name in ("profile", "rate", "seconds") if _is_told(context, name)]
     if partitions & (partitions - 1):
         fail(f"--partitions must be a power of two, not {partitions}", as_json=as_json, status=2)
     try:
         wish = Wish(participants, parse_rate(rate), profile, seconds, seed, close)
+        if shape or close_at or kill_at:
+            wish = _own(wish, told, shape, close_at, kill_at)
         wish.lines()
         result = asyncio.run(_run(wish, folder, partitions, workers, i_know))
     except (*TROUBLE, ClusterError) as problem:
@@ -85,6 +95,33 @@ def run(
         _print(result, written)
     if not result.ok:
         raise typer.Exit(1)
+
+
+def _is_told(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _own(wish: Wish, told: list[str], shape: str, close_at: str, kill_at: str) -> Wish:
+    """The wish with a shape that was told. Raises ``OperatorError`` for none, or for two things at once."""
+    from deploy.load.profiles import own_profile, read_moments, read_shape
+    from deploy.operate.target import OperatorError
+
+    if not shape:
+        raise OperatorError("--close-at and --kill-at go with --shape")
+    if told:
+        raise OperatorError(f"--shape says it all: leave out {', '.join(f'--{name}' for name in told)}")
+    if close_at and not wish.close:
+        raise OperatorError("--close-at closes business days and --no-close does not")
+    try:
+        pieces = read_shape(shape)
+        own = own_profile(pieces, read_moments(close_at), read_moments(kill_at))
+    except ValueError as problem:
+        raise OperatorError(str(problem)) from problem
+    said = " ".join(f"{name} {text}" for name, text in (("", shape), ("close", close_at), ("kill", kill_at)) if text)
+    rate = max(max(piece.rate_from, piece.rate_to) for piece in pieces)
+    seconds = sum(piece.seconds for piece in pieces)
+    return replace(wish, rate=rate, seconds=seconds, own=own, own_text=said.strip())
 
 
 async def _run(wish: Wish, folder: Path | None, partitions: int, workers: int, i_know: bool) -> LoadResult:
@@ -120,11 +157,12 @@ def _print(result: LoadResult, written: list[Path]) -> None:
     )
     for name, one in result.latency_ms.items():
         out.print(f"{name:<20} p50 {one.p50} ms, p99 {one.p99} ms, p99.9 {one.p999} ms, max {one.max} ms")
+    knee = result.knee_per_s or 0.0
     for step in result.steps:
-        word = "sustained" if step.sustained else "not sustained"
+        word = "sustained" if step.sustained else "disturbed" if step.rate < knee else "not sustained"
         out.print(f"  {step.rate:>9} per second: answered {step.answered_per_s}, p99 {step.p99} ms, {word}")
     if result.steps:
-        out.print(f"knee       {result.knee_per_s or 'below the first step'} per second")
+        out.print(f"knee       {f'{knee} per second' if knee else 'below the first step'}")
     for kill in result.kills:
         out.print(f"killed     {kill.worker} at {kill.second} s, ready {kill.ready_again_seconds} s later, "
                   f"worst latency {kill.worst_latency_ms} ms")  # fmt: skip
@@ -176,3 +214,6 @@ def _print_comparison(document: dict[str, Any]) -> None:
     out.print(table)
     if not document["both_correct"]:
         out.print("at least one of the runs is not correct, so its speed does not count")
+        for name, faults in document["faults"].items():
+            for fault in faults:
+                out.print(f"  {name}: {fault}", markup=False)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from deploy.load.profiles import RAMP_STEPS
 from deploy.load.result import LoadResult, Window
 
 NOISE_MIN = 0.05
@@ -53,14 +54,23 @@ def compare(before: LoadResult, after: LoadResult, *, noise: float = NOISE_MIN) 
     spent, spends = (sum(one.cpu_microseconds_per_contribution.values()) for one in (before, after))
     if spent and spends:
         found.append(_difference("CPU per contribution, µs", spent, spends, noise, -1))
-    if before.knee_per_s and after.knee_per_s:
-        # A ramp has ten steps: one step up or down is what it can tell.
-        found.append(_difference("knee, per second", before.knee_per_s, after.knee_per_s, 0.11, 1))
+    if before.profile == "ramp" and before.rate:
+        found.append(_knees(before.knee_per_s or 0.0, after.knee_per_s or 0.0, before.rate / RAMP_STEPS))
     return found
 
 
+def _knees(before: float, after: float, step: float) -> Difference:
+    """The knees of two ramps, in their steps: one step up or down is as much as a ramp can't tell. 0: no step held."""
+    steps = round((after - before) / step)
+    base = before or step
+    verdict: Verdict = "within noise" if abs(steps) <= 1 else "better" if steps > 0 else "worse"
+    return Difference(
+        "knee, per second", before, after, round((after - before) / base, 4), round(step / base, 4), verdict
+    )
+
+
 def _refuse_different(before: LoadResult, after: LoadResult) -> None:
-    for name in ("profile", "rate", "seconds", "participants"):
+    for name in ("profile", "shape", "rate", "seconds", "participants"):
         first, second = getattr(before, name), getattr(after, name)
         if first != second:
             raise NotComparable(f"{name} is {first} in the first and {second} in the second run")
@@ -99,11 +109,20 @@ def _difference(figure: str, before: float, after: float, band: float, good: int
 
 
 def comparison(before: LoadResult, after: LoadResult, *, noise: float = NOISE_MIN) -> dict[str, Any]:
-    """The comparison as one document. ``ok``: both runs are right, and nothing is worse beyond the noise."""
+    """The comparison as one document. ``ok``: both runs are right by their own figures, and nothing is worse beyond the
+    noise."""
     differences = compare(before, after, noise=noise)
-    right = before.ok and after.ok
+    faults = {name: complaints(one) for name, one in (("before", before), ("after", after))}
+    right = not any(faults.values())
     return {
         "ok": right and all(one.verdict != "worse" for one in differences),
         "both_correct": right,
+        "faults": faults,
         "differences": [asdict(one) for one in differences],
     }
+
+
+def complaints(result: LoadResult) -> list[str]:
+    """Everything that speaks against a run."""
+    found = result.correctness.complaints()
+    return found if found or result.ok else ["the run says of itself that it is not ok"]

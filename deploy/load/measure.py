@@ -122,13 +122,12 @@ def steps(flight: Flight, began: float, bounds: Sequence[tuple[float, float]]) -
 
 
 def knee(found: Sequence[Step]) -> float | None:
-    """The highest rate up to which every step was sustained; None when the first was not."""
-    sustained = None
-    for step in found:
-        if not step.sustained:
-            break
-        sustained = step.rate
-    return sustained
+    """The highest rate that was sustained; None when none was.
+
+    A lower step that failed does not count against it: what holds at more holds at less, so something else was in the
+    way then. The other way round nothing is forgiven, since above its knee an engine falls behind for good.
+    """
+    return max((step.rate for step in found if step.sustained), default=None)
 
 
 def worst_after(flight: Flight, moment: float, seconds: float) -> float:

@@ -6,6 +6,7 @@ meanwhile keep their intended moments, so waiting shows up as latency and is not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -21,6 +22,8 @@ RAMP_STEPS = 10
 SOAK_DAY_SECONDS = 60.0
 """A soak closes a business day about this often."""
 KILL_EVERY_SECONDS = 15.0
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_PIECE = re.compile(rf"({_NUMBER.pattern}):({_NUMBER.pattern})(?:-({_NUMBER.pattern}))?")
 CUT_IN_RUSH = 0.8
 """The cut falls into the rush after this part of the run."""
 
@@ -86,6 +89,45 @@ PROFILE: dict[ProfileName, Profile] = {
     "soak": Profile(_even, cuts=_every(SOAK_DAY_SECONDS)),
     "kill": Profile(_even, kills=_blows),
 }
+OWN = "own"
+"""The name of a shape that was told (``read_shape``)."""
+
+
+def read_shape(text: str) -> tuple[Piece, ...]:
+    """The pieces of ``SECONDS:RATE`` or ``SECONDS:FROM-TO``, with commas between, lines per second.
+
+    Raises ``ValueError`` for anything else.
+    """
+    pieces = []
+    for part in text.split(","):
+        found = _PIECE.fullmatch(part.strip())
+        if found is None:
+            raise ValueError(f"a piece is SECONDS:RATE or SECONDS:FROM-TO, not {part.strip()!r}")
+        seconds, before, after = (float(one) if one else 0.0 for one in found.groups())
+        piece = Piece(seconds, before, after if found[3] else before)
+        if not seconds:
+            raise ValueError(f"a piece takes time, not {part.strip()!r}")
+        pieces.append(piece)
+    return tuple(pieces)
+
+
+def read_moments(text: str) -> tuple[float, ...]:
+    """Seconds with commas between, ascending; nothing is none. Raises ``ValueError`` for anything else."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(_NUMBER.fullmatch(part) for part in parts):
+        raise ValueError(f"seconds after the start with commas between, not {text!r}")
+    return tuple(sorted(float(part) for part in parts))
+
+
+def own_profile(pieces: Sequence[Piece], cuts: Sequence[float] = (), kills: Sequence[float] = ()) -> Profile:
+    """A profile of told pieces, with told closes of business days and kills (seconds after the start).
+
+    Raises ``ValueError`` for a moment after the end.
+    """
+    ends = sum(piece.seconds for piece in pieces)
+    if late := [moment for moment in (*cuts, *kills) if moment >= ends]:
+        raise ValueError(f"{late[0]:g} s is not within the {ends:g} s of the shape")
+    return Profile(lambda _rate, _seconds: list(pieces), lambda _seconds: list(cuts), lambda _seconds: list(kills))
 
 
 def intended_seconds(pieces: Sequence[Piece]) -> Seconds:

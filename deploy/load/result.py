@@ -92,6 +92,20 @@ class Correctness(Part):
     repeats_on_the_wire: int = Field(description="Receipts seen twice with the same ce_id, which the contract allows.")
     days: list[dict[str, Any]] = Field(description="Each closed date with its steps, orders and proof.")
 
+    def complaints(self) -> list[str]:
+        """The faults that are told, and what the figures themselves say against it: a flag alone is not believed."""
+        found = list(self.faults)
+        if self.final_receipts != self.lines:
+            found.append(f"{self.final_receipts} final receipts for {self.lines} lines")
+        if self.accepted_cents != self.expected_cents:
+            found.append(f"{self.accepted_cents} cents are accepted of {self.expected_cents}")
+        if self.invested_cents is not None and self.invested_cents != self.accepted_cents:
+            found.append(f"{self.invested_cents} cents are invested of {self.accepted_cents}")
+        found += [f"{day.get('trade_date')} is not proven" for day in self.days if day.get("proof") != "ok"]
+        if not self.ok and not found:
+            found.append("the run says of itself that it is not correct")
+        return list(dict.fromkeys(found))
+
 
 class LoadResult(Part):
     """A load run."""
@@ -99,6 +113,7 @@ class LoadResult(Part):
     version: int = 1
     ok: bool
     profile: str
+    shape: str | None = Field(None, description="What an own profile was told: pieces, closes and kills.")
     rate: float | None = Field(description="Lines per second that were asked for; null for max.")
     seconds: float
     participants: int
@@ -115,7 +130,7 @@ class LoadResult(Part):
     histograms: dict[str, str] = Field(description="The same as compressed HdrHistograms of microseconds, base64.")
     windows: list[Window]
     steps: list[Step] = Field(description="Ramp only.")
-    knee_per_s: float | None = Field(description="Ramp only: the highest sustained rate.")
+    knee_per_s: float | None = Field(description="Ramp only: the highest sustained rate; null when none was.")
     kills: list[Kill]
     cpu_seconds: dict[str, float] = Field(description="By process group, while lines were sent and answered.")
     cpu_microseconds_per_contribution: dict[str, float]

@@ -19,7 +19,7 @@ from deploy.load import days, killing, measure, store
 from deploy.load.flight import Flight
 from deploy.load.following import following
 from deploy.load.people import LINES_PER_PERSON_MAX, PLANS, Crowd, plan_id
-from deploy.load.profiles import PROFILE, ProfileName, intended_seconds, line_count, step_bounds
+from deploy.load.profiles import OWN, PROFILE, Profile, ProfileName, intended_seconds, line_count, step_bounds
 from deploy.load.result import Correctness, Kill, LoadResult
 from deploy.load.sending import Sender
 from deploy.load.surroundings import memory_mb, surroundings
@@ -43,7 +43,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What was asked for. ``rate`` None means as fast as lines are answered."""
+    """What was asked for. ``rate`` None means as fast as lines are answered; ``own`` is a shape that was told."""
 
     participants: int
     rate: float | None
@@ -51,6 +51,18 @@ class Wish:
     seconds: float
     seed: int = 1
     close: bool = True
+    own: Profile | None = None
+    own_text: str | None = None
+
+    @property
+    def shape(self) -> Profile:
+        """What the run looks like."""
+        return self.own or PROFILE[self.profile]
+
+    @property
+    def name(self) -> str:
+        """What the shape is called."""
+        return OWN if self.own else self.profile
 
     def lines(self) -> int:
         """How many lines there will be, at most. Raises ``OperatorError`` when it is too many, or none."""
@@ -59,7 +71,7 @@ class Wish:
             if self.profile not in ("steady", "backlog"):
                 raise OperatorError(f"--rate max has no shape: it goes with steady or backlog, not with {self.profile}")
             return self.participants if self.profile == "backlog" else min(per_person, LINES_MAX)
-        count = line_count(PROFILE[self.profile].pieces(self.rate, self.seconds))
+        count = line_count(self.shape.pieces(self.rate, self.seconds))
         if count < 1:
             raise OperatorError("that is not one line: raise --rate or --seconds")
         if count > LINES_MAX:
@@ -109,7 +121,7 @@ class Run:
 
     async def drive(self, flight: Flight) -> None:
         """Offer the load, with what the profile does beside it, and wait for the last receipt."""
-        profile = PROFILE[self.wish.profile]
+        profile = self.wish.shape
         producer = kafka_producer(self.target.config, max_batch_size=256 * 1024)
         await producer.start()
         try:
@@ -132,7 +144,7 @@ class Run:
 
     def _beside(self) -> list[asyncio.Task[None]]:
         """What happens while lines come in: days that are closed, workers that are killed."""
-        profile, wish, tasks = PROFILE[self.wish.profile], self.wish, []
+        profile, wish, tasks = self.wish.shape, self.wish, []
         if kills := profile.kills(wish.seconds):
             cluster = self.target.processes
             blows = killing.kill_workers(cluster, self.began, kills, wish.seed, self.blows)
@@ -208,7 +220,7 @@ async def run_load(target: Target, wish: Wish, say: Say) -> LoadResult:
         say(f"publishing {wish.participants} participants")
         await run.prepare()
         flight = Flight(crowd, _schedule(wish, count))
-        say(f"{wish.profile}: {count if wish.rate else 'up to ' + str(count)} lines")
+        say(f"{wish.name}: {count if wish.rate else 'up to ' + str(count)} lines")
         cpu_before, memory = _cpu(target), {"start": memory_mb(target)}
         async with following(target.config, target.partitions, flight) as follower:
             await run.drive(flight)
@@ -221,9 +233,9 @@ async def run_load(target: Target, wish: Wish, say: Say) -> LoadResult:
 
 
 def _schedule(wish: Wish, count: int) -> Any:
-    if wish.rate is None or PROFILE[wish.profile].waits:
+    if wish.rate is None or wish.shape.waits:
         return np.zeros(count)
-    return intended_seconds(PROFILE[wish.profile].pieces(wish.rate, wish.seconds))
+    return intended_seconds(wish.shape.pieces(wish.rate, wish.seconds))
 
 
 def _cpu(target: Target) -> dict[str, float]:
@@ -276,11 +288,12 @@ def _result(
 ) -> LoadResult:
     wish = run.wish
     made = {name: measure.histogram(values) for name, values in measure.delays(flight).items()}
-    found = measure.steps(flight, run.began, step_bounds(wish.seconds)) if wish.profile == "ramp" else []
+    found = measure.steps(flight, run.began, step_bounds(wish.seconds)) if wish.name == "ramp" else []
     correctness = _correctness(run, flight, invested)
     return LoadResult(
         ok=correctness.ok,
-        profile=wish.profile,
+        profile=wish.name,
+        shape=wish.own_text,
         rate=wish.rate,
         seconds=wish.seconds,
         participants=wish.participants,
@@ -288,7 +301,7 @@ def _result(
         tag=run.crowd.tag,
         started_at=started.isoformat(timespec="seconds"),
         target=run.target.kind,
-        offered=measure.offered(flight, open_loop=wish.rate is not None and not PROFILE[wish.profile].waits),
+        offered=measure.offered(flight, open_loop=wish.rate is not None and not wish.shape.waits),
         achieved=measure.achieved(flight),
         latency_ms={name: measure.quantiles(one) for name, one in made.items()},
         histograms={name: _text(one) for name, one in made.items()},

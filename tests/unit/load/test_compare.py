@@ -70,7 +70,46 @@ def test_a_quicker_run_that_is_wrong_is_not_ok() -> None:
     assert not comparison(a_result(p50=20), a_result(p50=5, ok=False))["ok"]
 
 
-@pytest.mark.parametrize("changed", [{"profile": "ramp"}, {"rate": 5.0}, {"environment": {"cpus": 64}}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"accepted_cents": 2},
+        {"invested_cents": 0},
+        {"final_receipts": 0},
+        {"days": [{"trade_date": "2026-11-20", "proof": "broken"}]},
+        {"faults": ["line 1 has a second final receipt"]},
+        {"ok": False},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_one_wrong_cent_counts_although_the_result_says_ok(wrong: dict[str, Any], side: str) -> None:
+    broken = a_result(correctness=a_result().correctness.model_copy(update=wrong))
+    told = comparison(*((broken, a_result()) if side == "before" else (a_result(), broken)))
+    assert (told["ok"], told["both_correct"]) == (False, False)
+    assert [bool(faults) for faults in told["faults"].values()] == [side == "before", side == "after"]
+
+
+@pytest.mark.parametrize(
+    ("knees", "verdict"),
+    [
+        ((300.0, 200.0), "within noise"),
+        ((300.0, 100.0), "worse"),
+        ((200.0, 400.0), "better"),
+        ((200.0, None), "worse"),
+        ((100.0, None), "within noise"),
+        ((None, 200.0), "better"),
+        ((None, None), "within noise"),
+    ],
+)
+def test_a_ramp_can_tell_two_of_its_steps(knees: tuple[float | None, float | None], verdict: str) -> None:
+    before, after = (a_result(profile="ramp", knee_per_s=knee) for knee in knees)
+    assert verdicts(before, after)["knee, per second"] == verdict
+
+
+@pytest.mark.parametrize(
+    "changed", [{"profile": "ramp"}, {"rate": 5.0}, {"environment": {"cpus": 64}}, {"shape": "10:5"}]
+)
 def test_runs_that_did_different_things_are_not_compared(changed: dict[str, Any]) -> None:
     with pytest.raises(NotComparable):
         compare(a_result(), a_result(**changed))

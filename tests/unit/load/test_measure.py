@@ -64,11 +64,14 @@ def test_a_step_is_sustained_when_answers_keep_up_within_the_bound() -> None:
     assert not second.sustained
 
 
-def test_the_knee_is_the_last_step_before_the_first_that_failed() -> None:
-    steps = [Step(rate=rate, answered_per_s=rate, p50=1, p99=1, sustained=good)
-             for rate, good in ((10, True), (20, True), (30, False), (40, True))]  # fmt: skip
-    assert measure.knee(steps) == 20
-    assert measure.knee(steps[2:]) is None
+@pytest.mark.parametrize(
+    ("sustained", "rate"),
+    [([1, 1, 0, 0], 20), ([1, 0, 1, 0], 30), ([0, 1, 0, 0], 20), ([1, 1, 1, 1], 40), ([0, 0, 0, 0], None)],
+)
+def test_the_knee_is_the_highest_step_that_was_sustained(sustained: list[int], rate: float | None) -> None:
+    steps = [Step(rate=10 * number, answered_per_s=10 * number, p50=1, p99=1, sustained=bool(held))
+             for number, held in enumerate(sustained, 1)]  # fmt: skip
+    assert measure.knee(steps) == rate
 
 
 def test_the_worst_after_a_kill_looks_at_lines_due_after_it() -> None:

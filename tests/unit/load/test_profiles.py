@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.load.profiles import PROFILE, PROFILES, Piece, intended_seconds, line_count, step_bounds
+from deploy.load.profiles import (
+    PROFILE,
+    PROFILES,
+    Piece,
+    intended_seconds,
+    line_count,
+    own_profile,
+    read_moments,
+    read_shape,
+    step_bounds,
+)
 
 RATES = st.floats(min_value=0, max_value=2_000)
 PIECES = st.lists(
@@ -58,3 +68,27 @@ def test_a_soak_closes_days_within_its_time_and_a_kill_profile_kills() -> None:
     assert PROFILE["soak"].cuts(30) == []
     assert PROFILE["kill"].kills(60) == [7.5, 22.5, 37.5, 52.5]
     assert all(not PROFILE[name].kills(60) for name in PROFILES if name != "kill")
+
+
+def test_a_shape_of_ones_own_is_read_piece_by_piece() -> None:
+    assert read_shape("20:100, 2.5:100-1000,10:0-50") == (Piece(20, 100, 100), Piece(2.5, 100, 1_000), Piece(10, 0, 50))
+    assert line_count(read_shape("10:100,10:0,5:0-200")) == 1_500
+    assert read_moments("12.5, 3") == (3.0, 12.5)
+    assert read_moments("") == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "10", "10:", ":5", "10:5-", "-10:5", "10:5-1-2", "0:5", "10:5,", "1e3:5", "10:nan"]
+)
+def test_what_is_no_shape_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="piece"):
+        read_shape(text)
+
+
+def test_a_shape_closes_and_kills_within_its_time() -> None:
+    made = own_profile(read_shape("10:5,10:20"), cuts=(5,), kills=(3, 19.9))
+    assert (made.cuts(0), made.kills(0), made.waits) == ([5], [3, 19.9], False)
+    with pytest.raises(ValueError, match="not within"):
+        own_profile(read_shape("10:5"), kills=(10,))
+    with pytest.raises(ValueError, match="seconds"):
+        read_moments("3,x")

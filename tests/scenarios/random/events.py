@@ -9,11 +9,11 @@ from tests.scenarios.random import run_events
 from tests.scenarios.random.exact import dollars
 from tests.scenarios.random.law import DEFERRALS, EMPLOYER, SOURCES
 from tests.scenarios.random.limits import LATE_YEAR, UNLOADED_YEAR
+from tests.scenarios.random.parties import Member
 from tests.scenarios.random.people import Person
 from tests.scenarios.random.runs import Line
 from tests.scenarios.random.scene import Scene
 from tests.scenarios.random.staff import facts_of
-from tests.scenarios.random.world import Member
 
 MUCH_PAY = 10_000_000
 """Above this, in cents, the cap on counted pay may matter, and a reversal's part in it is not said anywhere."""
@@ -116,9 +116,10 @@ class Events:
         if self.chance(85) or self.world.members[who].person.terminated is not None:
             return self.day
         is_odd = self.mood in ("law", "strange", "changes")
-        if is_odd and self.chance(8):
+        is_settled = self.world.members[who].plan in self.scene.settled_plans
+        if is_odd and not is_settled and self.chance(8):
             return date(UNLOADED_YEAR, 1, 4)
-        if is_odd and self.chance(25) and self.day != self.scene.late_limits:
+        if is_odd and not is_settled and self.chance(25) and self.day != self.scene.late_limits:
             return date(LATE_YEAR, 1, self.rng.randint(1, 31))
         back = self.rng.choice((1, 2, 3, 9, 30, 200, 400) if is_odd else (1, 2, 3, 9))
         return max(self.day - timedelta(days=back), date(2022, 1, 3))
@@ -131,6 +132,8 @@ class Events:
             chosen.append("pre_tax")
         amounts = {source: self._cents(source) for source in chosen}
         if who in self.scene.capped:
+            if rules.short_years and "pre_tax" in chosen and "roth" in chosen:
+                chosen.remove("roth")  # How 415(c) cuts two sources of a line that was relabelled in part is not said.
             return self._much(chosen)
         if self.chance(10 if self.mood == "strange" else 1):
             absent = [source for source in SOURCES if source not in able]
@@ -167,7 +170,14 @@ class Events:
             event["employer_money"] = line.employer_money
         if line.who not in self.world.members or self.world.members[line.who].plan != line.plan:
             event["plan"] = line.plan
+            if line.who not in self.world.members and self._is_plain(line) and self.chance(50):
+                del event["plan"]
         self.events.append(event)
+
+    def _is_plain(self, line: Line) -> bool:
+        """True where the run's first line says the plan: it is of somebody the head lists."""
+        first = self.world.runs[line.run].lines[0].who if line.run in self.world.runs else ""
+        return first in self.scene.file["participants"] and self.world.members[first].plan == line.plan
 
     def _election(self, who: str) -> None:
         percents = self.scene.percents()
@@ -211,6 +221,9 @@ class Events:
             plan = self.rng.choice([*other, "NOPLAN"])
             self._send(self._simple(who, plan, 0))
             return
+        if self.scene.ghosts and self.chance(50):
+            self._known_at_last()
+            return
         who, person = self.scene.name("S"), self.scene.staff.person(self.world.plans[plan].terms)
         comes, before = self.chance(60), self.chance(30)
         if comes and before:
@@ -219,9 +232,21 @@ class Events:
             self._send(self._simple(who, plan, number))
         if comes and not before:
             self._join(who, plan, person)
+        if not comes:
+            self.scene.ghosts.append((who, plan))
+
+    def _known_at_last(self) -> None:
+        """The census of somebody whose lines were rejected on an earlier date, and the same lines under new ids."""
+        who, plan = self.scene.ghosts.pop()
+        sent = self.world.lines_of(who, plan)
+        self._join(who, plan, self.scene.staff.person(self.world.plans[plan].terms))
+        for line in sent:
+            self._send(line.again(self.scene.name("c")))
 
     def _simple(self, who: str, plan: str, number: int) -> Line:
         run = f"R-{plan}-s{number}-{self.day.isoformat()}"
+        if self.chance(40) and f"R-{plan}-{self.day.isoformat()}" in self.world.runs:
+            run = f"R-{plan}-{self.day.isoformat()}"
         amounts = {"pre_tax": self.rng.randint(1, 50_000)}
         return Line(self.scene.name("c"), who, plan, run, self.day, 100_000 + number, amounts)
 
@@ -234,7 +259,10 @@ class Events:
     def _reversal(self, who: str) -> None:
         """Only where the rules are plain: nobody who waits for a held line, no part of what touched catch-up."""
         own = self.world.lines_of(who, self.world.members[who].plan)
-        if any(line.decision is None for line in own) or sum(line.pay for line in own) > MUCH_PAY or not own:
+        if sum(line.pay for line in own) > MUCH_PAY or not own:
+            return
+        if any(line.decision is None for line in own):
+            self._reversal_that_waits(who)
             return
         earlier = [name for name, (of, _) in self.world.reversals.items() if of == who]
         if earlier and self.chance(15):
@@ -259,6 +287,18 @@ class Events:
         if amounts is not None:
             event["amounts"] = {source: dollars(cents) for source, cents in amounts.items()}
         self.events.append(event)
+
+    def _reversal_that_waits(self, who: str) -> None:
+        """All of the last line that came of a year in which something is held: it is decided after that."""
+        waiting = [line for line in self.world.lines_of(who, self.world.members[who].plan) if line.decision is None]
+        line = self.world.last_of_year(self.rng.choice(waiting))
+        if line.reversed or any(held.line is line for held in self.world.held_reversals):
+            return
+        if line.pay_date.year == LATE_YEAR and self.day == self.scene.late_limits:
+            return
+        name = self.scene.name("v")
+        self.world.reverse(name, who, line, None)
+        self.events.append({"reversal": name, "reverses": line.name})
 
     def _early_cash(self) -> None:
         """Cash of a known amount for a run whose lines come later in the day, or on a later one."""

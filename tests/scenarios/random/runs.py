@@ -97,3 +97,12 @@ class Run:
     def agrees(self) -> bool:
         """True when nothing was said of it, or what was decided so far comes to what was said."""
         return self.said is None or self.said.agree(self.decided())
+
+
+@dataclass
+class HeldReversal:
+    """A reversal of all that is left of a line, which waits for lines that came before; ``place``: how many did."""
+
+    name: str
+    line: Line
+    place: int

@@ -11,10 +11,11 @@ from typing import Any
 from tests.scenarios.random.exact import dollars
 from tests.scenarios.random.limits import LIMITS
 from tests.scenarios.random.money import Trust
+from tests.scenarios.random.parties import Member, Plan
 from tests.scenarios.random.staff import Staff, facts_of
 from tests.scenarios.random.terms import Drawing, read_terms
 from tests.scenarios.random.trading_dates import open_dates
-from tests.scenarios.random.world import Member, Plan, World
+from tests.scenarios.random.world import World
 
 BASES = (
     date(2026, 11, 16), date(2026, 11, 23), date(2026, 6, 29), date(2026, 3, 30), date(2026, 9, 2), date(2025, 12, 26),
@@ -71,6 +72,10 @@ class Scene:
         """Those whose lines run into 415(c): what they are owed must not depend on anything the rules leave open."""
         self.tricky: set[str] = set()
         """Runs whose cash went back: their fundings name an amount."""
+        self.settled_plans: set[str] = set()
+        """Plans in which no line may wait for limits any more."""
+        self.ghosts: list[tuple[str, str]] = []
+        """Who was never told of, and the plan that lines of him named."""
         self._people()
 
     def chance(self, percent: int) -> bool:

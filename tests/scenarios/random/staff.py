@@ -9,9 +9,9 @@ from datetime import date, timedelta
 from typing import Any
 
 from tests.scenarios.random.exact import dollars
+from tests.scenarios.random.parties import Terms
 from tests.scenarios.random.people import Person
 from tests.scenarios.random.terms import GROUPS
-from tests.scenarios.random.world import Terms
 
 LONG_AGO = date(2015, 1, 5)
 

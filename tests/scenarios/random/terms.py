@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.scenarios.random.law import SOURCES, PlanRules
+from tests.scenarios.random.parties import Terms
 from tests.scenarios.random.people import Entry
-from tests.scenarios.random.world import Terms
 
 FORMULAS = (
     (("3", "100"), ("2", "50")), (("4", "100"),), (("1", "100"), ("5", "50")), (("6", "50"),),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from itertools import takewhile
@@ -18,7 +18,6 @@ from tests.scenarios.random.exact import dollars, half_up, scaled
 from tests.scenarios.random.law import (
     DEFERRALS,
     Decision,
-    PlanRules,
     Year,
     decide,
     match_of,
@@ -26,46 +25,12 @@ from tests.scenarios.random.law import (
     refused_before_limits,
 )
 from tests.scenarios.random.limits import LATE_YEAR, LIMITS
-from tests.scenarios.random.money import Trust
+from tests.scenarios.random.parties import Member, Plan, Terms
 from tests.scenarios.random.people import Person
-from tests.scenarios.random.runs import Line, Run, Totals
+from tests.scenarios.random.runs import HeldReversal, Line, Run, Totals
 from tests.scenarios.random.vesting import vested_percent
 
-
-@dataclass(frozen=True)
-class Terms:
-    """What a plan's document says; a changed one counts from the next date on."""
-
-    rules: PlanRules
-    default_fund: str
-    on_file: bool
-    vesting: Mapping[str, Any]
-    holds_mismatch: bool = True
-
-
-@dataclass
-class Plan:
-    """A plan of the file: its terms, and its trust account."""
-
-    terms: Terms
-    trust: Trust
-    next_terms: Terms | None = None
-
-    @property
-    def rules(self) -> PlanRules:
-        """Its law."""
-        return self.terms.rules
-
-
-@dataclass
-class Member:
-    """A participant: facts in force, facts that wait for the next date, elections likewise."""
-
-    plan: str
-    person: Person
-    percents: dict[str, str] | None = None
-    next_person: Person | None = None
-    next_percents: dict[str, str] | None = None
+NO_FIRST = {"INVALID_AMOUNT", "UNKNOWN_PARTICIPANT", "UNKNOWN_PLAN"}
 
 
 class World:
@@ -80,6 +45,7 @@ class World:
         self.lines: dict[str, Line] = {}
         self.runs: dict[str, Run] = {}
         self.reversals: dict[str, tuple[str, Mapping[str, int] | None]] = {}
+        self.held_reversals: list[HeldReversal] = []
         self.day = 0
         self.has_late_limits = False
         self._credited: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -92,9 +58,7 @@ class World:
         year = self.years[member.plan, who, self.first_year]
         year.regular += regular
         year.additions += regular
-        for line in self.lines.values():
-            if line.who == who and line.decision is None and line.plan in self.plans:
-                self._try(line)
+        self._settle()
 
     def lines_of(self, who: str, plan: str) -> list[Line]:
         """A participant's lines of a plan, in the order they came."""
@@ -144,7 +108,8 @@ class World:
 
     def held_in(self, run: str) -> bool:
         """True when a line of the run waits for something."""
-        return any(line.decision is None for line in self.runs[run].lines)
+        lines = self.runs[run].lines
+        return any(line.decision is None for line in lines) or any(held.line in lines for held in self.held_reversals)
 
     def owed(self, run: str) -> int:
         """What a funding that names no amount pays."""
@@ -190,9 +155,26 @@ class World:
     def load_late_limits(self) -> None:
         """The late year's limits are known from now on: what waited for them is decided in the order it came."""
         self.has_late_limits = True
-        for line in self.lines.values():
-            if line.decision is None and line.pay_date.year == LATE_YEAR:
+        self._settle()
+
+    def _settle(self) -> None:
+        """Decide what can be decided now of what waits, lines and reversals in the order they came."""
+        for place, line in enumerate(self.lines.values()):
+            self._free_reversals(place)
+            if line.decision is None:
                 self._try(line)
+        self._free_reversals(len(self.lines))
+
+    def _free_reversals(self, place: int) -> None:
+        for held in [held for held in self.held_reversals if held.place == place]:
+            if all(line.decision is not None for line in self._before(held.line, held.place)):
+                self.held_reversals.remove(held)
+                self._reverse(held.name, held.line, None, held.place)
+
+    def _before(self, line: Line, place: int) -> list[Line]:
+        """The lines of the same year among the first ``place`` that came."""
+        came = set(list(self.lines)[:place])
+        return [other for other in self._same_year(line) if other.name in came]
 
     def _same_year(self, line: Line) -> Iterator[Line]:
         """The participant's lines of that plan and year, in the order they came."""
@@ -202,8 +184,8 @@ class World:
 
     @staticmethod
     def _counts(other: Line) -> bool:
-        """A line that was refused for its shape is no first; one taken back wholly may be sent again."""
-        if other.decision is None or "INVALID_AMOUNT" in other.decision.codes:
+        """One refused for its shape or an unknown name is no first; one taken back wholly may be sent again."""
+        if other.decision is None or other.decision.codes & NO_FIRST:
             return False
         return not other.reversed or other.owed() > 0
 
@@ -219,8 +201,14 @@ class World:
 
     def reverse(self, name: str, who: str, line: Line | None, amounts: Mapping[str, int] | None) -> None:
         """Take back of a decided line what is left of it, or the named amounts; None = what is no line."""
-        asked = sum((amounts or {}).values())
         self.reversals[name] = (who, amounts)
+        if line is not None and any(other.decision is None for other in self._same_year(line)):
+            self.held_reversals.append(HeldReversal(name, line, len(self.lines)))
+        else:
+            self._reverse(name, line, amounts, len(self.lines))
+
+    def _reverse(self, name: str, line: Line | None, amounts: Mapping[str, int] | None, place: int) -> None:
+        asked = sum((amounts or {}).values())
         if line is None or line.decision is None or not line.decision.accepted:
             self._answers[name] = _receipt("rejected", 0, asked, ["REVERSES_UNKNOWN"])
             return
@@ -232,7 +220,9 @@ class World:
         status = "rejected" if not given else "partially_accepted" if short else "accepted"
         self._answers[name] = _receipt(status, given, short, [] if status == "accepted" else ["REVERSES_TOO_MUCH"])
         if given:
-            is_whole_and_last = given == sum(left.values()) and not line.reversed and line is self.last_of_year(line)
+            is_whole_and_last = (
+                given == sum(left.values()) and not line.reversed and line is self._before(line, place)[-1]
+            )
             self._take_back(line, taken)
             if is_whole_and_last and line.year_before is not None:
                 pay = self.years[line.plan, line.who, line.pay_date.year].pay
@@ -263,6 +253,7 @@ class World:
             if line.decision is None and (line.plan not in self.plans or member is None or member.plan != line.plan):
                 code = "UNKNOWN_PARTICIPANT" if line.plan in self.plans else "UNKNOWN_PLAN"
                 self._decided(line, refused(line.amounts, code))
+        self._settle()
         for run in self.runs.values():
             self._release(run)
         orders = []
@@ -306,6 +297,7 @@ class World:
         for line in self.lines.values():
             if line.decision is None:
                 answers[line.name] = _receipt("held", 0, 0, [])
+        answers |= {held.name: _receipt("held", 0, 0, []) for held in self.held_reversals}
         for name, counts in self._resends.items():
             answers.setdefault(name, {}).update(counts)
         credited = {

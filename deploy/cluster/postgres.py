@@ -20,7 +20,7 @@ UNPRIVILEGED_USERS = ("nobody", "postgres")
 
 
 def shared_buffers() -> str:
-    """An eighth of the machine's memory, from 128 MB to 4 GB: what a payday touches should be found there the next time."""
+    """An eighth of the machine's memory, 128 MB to 4 GB: what a payday touches should be there the next time."""
     memory_mb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1_048_576
     return f"'{min(max(memory_mb // 8, 128), 4_096)}MB'"
 

@@ -25,9 +25,9 @@ from services.contribution.metrics import count_lines
 from services.contribution.reversing import HeldReversal, free_reversals
 from services.contribution.rules.line import LIMITS_NOT_LOADED, LineDecision, refuse_line
 from shared.events.topics import LIMITS
+from shared.runtime.applying import OUR_FAULT
 from shared.runtime.copying import copy_rows
 from shared.runtime.logs import error_text, get_logger
-from shared.runtime.poll import OUR_FAULT
 from shared.runtime.records import PublicRecord
 from shared.runtime.work import Work
 from shared.values.hashing import bucket_of

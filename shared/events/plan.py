@@ -86,7 +86,7 @@ class PlanFact(Event):
     vesting: dict[Source, Literal["immediate", "cliff_3", "graded_2_6"] | PercentByYear] = Field(default_factory=dict)
     """Schedule by source: a name, or the percent after 1, 2, 3 … years. Left out = vested at once."""
     normal_retirement_age: Annotated[int, Field(strict=True, ge=50, le=70)] | None = None
-    """Who works at this age is fully vested whatever the schedule says. Law: IRC 411(a)(8). Left out = schedules alone."""
+    """Who works at this age is vested in full, whatever the schedule. Law: IRC 411(a)(8)."""
     short_years: dict[ShortYear, ShortMonths] = Field(default_factory=dict)
     """Years in which the limitation year has fewer than twelve months (a plan amended or ended), by how many it has:
     415(c) and 401(a)(17) shrink with them. A new plan with a whole limitation year is not short."""

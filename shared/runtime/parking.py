@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
+from shared.runtime.applying import OUR_FAULT
 from shared.runtime.definition import Kind, Service
 from shared.runtime.lanes import Lane
 from shared.runtime.logs import error_text, get_logger
-from shared.runtime.poll import OUR_FAULT
 from shared.runtime.records import short_detail
 from shared.runtime.work import Task, Work
 

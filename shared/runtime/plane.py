@@ -27,9 +27,10 @@ from shared.runtime.lanes import Lane, claim_lanes, freeing_blockers, prepare_la
 from shared.runtime.logs import error_text, get_logger
 from shared.runtime.membership import Membership
 from shared.runtime.outbox import OutboxRow, StreamNames, remove_published
-from shared.runtime.poll import Poll, Slice
+from shared.runtime.poll import Poll
 from shared.runtime.relay import Relay
 from shared.runtime.settings import Settings
+from shared.runtime.slicing import Slice
 from shared.runtime.tracing import poll_span
 from shared.runtime.work import Work
 from shared.values.trading_days import next_trading_day
@@ -276,7 +277,7 @@ class MoneyPlane:
             bytes_most = (PACKED_BYTES_PER_POLL if source.internal else BYTES_PER_POLL) // len(waiting)
             records_most = max(1, RECORDS_PER_POLL // len(waiting))
             share = _share(self.intake.buffers[place].records, bytes_most, records_most)
-            part = self.poll.cut_slice(place, source, lane, share, self._limit(lane, source), len(share))
+            part = self.poll.slicing.cut(place, source, lane, share, self._limit(lane, source), len(share))
             if part is not None:
                 chosen.append(part)
         self.poll_lanes = [part.lane.number for part in chosen]

@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date
-from itertools import pairwise
-from operator import lt
 from typing import Any
 
-import asyncpg
-import msgspec
 import orjson
-from aiokafka import TopicPartition
 
 from shared.runtime import metrics
+from shared.runtime.applying import run_handler
 from shared.runtime.definition import Input, Kind, Service
 from shared.runtime.errors import LogLoss, PoisonMessage
 from shared.runtime.guards import Guards
-from shared.runtime.lanes import LOCK_LANES, Lane, LaneInput
-from shared.runtime.logs import error_text, get_logger
+from shared.runtime.lanes import LOCK_LANES, Lane
+from shared.runtime.logs import get_logger
 from shared.runtime.records import (
-    LANE_CLOSED,
     MARKERS,
-    VALUE_CUT,
     Malformed,
     Record,
-    record_of,
     unknown_type_code,
     who_sent,
 )
-from shared.runtime.signing import SIGNATURE_HEADER, is_signed
-from shared.runtime.strays import freeze, thaw
-from shared.runtime.tracing import handler_span, trace_id_of
-from shared.runtime.work import ParkedItem, Work
+from shared.runtime.slicing import Slice, Slicing
+from shared.runtime.strays import freeze
+from shared.runtime.work import Work
 from shared.values.hashing import murmur2_many
-from shared.values.invariants import InvariantBroken
-from shared.values.trading_days import trade_date_of_stamp
 
 log = get_logger(__name__)
 
@@ -51,148 +39,19 @@ WHERE stored.lane = moved.lane AND stored.topic = moved.topic AND stored.next_of
 UPSERT_UPSTREAM = """
 INSERT INTO upstream_totals (lane, topic, trade_date, totals) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"""
 
-OUR_FAULT = (
-    InvariantBroken, asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ArithmeticError, LookupError,
-    ValueError, TypeError, AttributeError,
-)  # fmt: skip
-"""What one participant's event can raise when we have a bug or it meets a constraint: park him, serve the others."""
-
 
 ANSWERED_CHARACTERS_MAX = 200
 """An answer repeats at most so much of what a sender wrote: it has to fit in a record."""
 
-LOGGED_ITEMS_MAX, NAME_CHARACTERS_MAX = 20, 200
-
-
-@dataclass(slots=True)
-class Slice:
-    """The records a poll takes from one partition of one input, and where that leaves the lane."""
-
-    place: TopicPartition
-    source: Input
-    lane: Lane
-    before: LaneInput
-    after: LaneInput
-    records: list[Record] = field(default_factory=list)
-    taken: int = 0
-
 
 class Poll:
-    """Everything one poll needs; made anew for each."""
+    """What a worker does with the slices of a poll; keeps nothing from one to the next."""
 
     def __init__(
         self, service: Service, guards: Guards, marker_secret: bytes, market_mode: bool, partitions: int
     ) -> None:
-        self.service, self.guards, self.secret = service, guards, marker_secret
-        self.market_mode, self.partitions = market_mode, partitions
-
-    # -- choosing ------------------------------------------------------------------------------------------------
-
-    def cut_slice(
-        self, place: TopicPartition, source: Input, lane: Lane, fetched: Sequence[Any], limit: date | None, budget: int
-    ) -> Slice | None:
-        """Take records up to the first marker, the first record dated after ``limit``, or the budget."""
-        before = lane.inputs[place.topic]
-        chosen = Slice(place, source, lane, before, before.copy())
-        open_date, partition = before.open_date, place.partition
-        self._check_order(before.next_offset, fetched)
-        if source.internal:
-            self._check_dense(place, before.next_offset, fetched)
-        for raw in fetched:
-            if chosen.taken >= budget:
-                break
-            record = record_of(partition, raw)
-            ce_type = record.ce_type
-            if ce_type in MARKERS:
-                if self._take_marker(chosen, record, ce_type):
-                    break
-                continue
-            record.trade_date = open_date
-            if source.all_to_all:
-                record = thaw(record)
-            elif self.market_mode and not source.internal:
-                record.trade_date = max(open_date, trade_date_of_stamp(raw.timestamp))
-            if limit is not None and record.trade_date > limit:
-                break
-            chosen.records.append(record)
-            chosen.taken += 1
-        if not chosen.taken:
-            return None
-        chosen.after.next_offset = fetched[chosen.taken - 1].offset + 1
-        return chosen
-
-    def _check_order(self, expected: int, fetched: Sequence[Any]) -> None:
-        """A reader may go back between two fetches, so also in the middle of what is buffered."""
-        offsets = [record.offset for record in fetched]
-        if offsets:
-            self.guards.offsets.check_read(expected, offsets[0])
-        if not all(map(lt, offsets, offsets[1:])):
-            for earlier, offset in pairwise(offsets):
-                self.guards.offsets.check_read(earlier + 1, offset)
-
-    def _check_dense(self, place: TopicPartition, expected: int, fetched: Sequence[Any]) -> None:
-        if fetched:
-            self.guards.gap.check_offset(place.topic, place.partition, expected, fetched[0].offset)
-            count = len(fetched)
-            if fetched[-1].offset != fetched[0].offset + count - 1:
-                for number, record in enumerate(fetched):
-                    self.guards.gap.check_offset(
-                        place.topic, place.partition, fetched[0].offset + number, record.offset
-                    )
-
-    def _take_marker(self, chosen: Slice, record: Record, ce_type: str) -> bool:
-        """Move the lane's cut when the marker is a new one; true when it did, so that the poll ends here."""
-        chosen.taken += 1
-        trade_date = self._marker_date(chosen.source, record, ce_type)
-        if trade_date is None:
-            record.trade_date = chosen.before.open_date
-            chosen.records.append(record)
-            return False
-        chosen.records.append(record)
-        after = chosen.after
-        if ce_type == VALUE_CUT:
-            if after.last_value_cut is None or trade_date > after.last_value_cut:
-                after.first_value_cut = after.first_value_cut or trade_date
-                after.last_value_cut = trade_date
-                return True
-            return False
-        if chosen.source.all_to_all:
-            return self._take_one_of_many(chosen, record, trade_date)
-        if after.last_cut is None or trade_date > after.last_cut:
-            after.first_cut = after.first_cut or trade_date
-            after.last_cut = trade_date
-            return True
-        return False
-
-    def _marker_date(self, source: Input, record: Record, ce_type: str) -> date | None:
-        """The marker's date, or ``None`` when it is not one of ours."""
-        try:
-            body = orjson.loads(record.value or b"")
-            text = body["trade_date"]
-            trade_date = date.fromisoformat(text)
-        except (ValueError, KeyError, TypeError):
-            return None
-        if source.internal:
-            return trade_date if ce_type == LANE_CLOSED else None
-        signature = record.headers.get(SIGNATURE_HEADER, b"")
-        signed = is_signed(self.secret, signature, ce_type, text, record.topic, record.partition)
-        return trade_date if signed and ce_type != LANE_CLOSED else None
-
-    def _take_one_of_many(self, chosen: Slice, record: Record, trade_date: date) -> bool:
-        """An all-to-all log has met D when the markers of all P sending lanes are there."""
-        sender = record.headers["stream"].decode().split("/")[1]
-        markers = chosen.after.markers = {**chosen.after.markers, sender: trade_date.isoformat()}
-        if len(markers) < self.partitions:
-            return False
-        met = date.fromisoformat(min(markers.values()))
-        after = chosen.after
-        if after.last_cut is None or met > after.last_cut:
-            after.first_cut = after.first_cut or met
-            after.last_cut = met
-            return True
-        return False
-
-    # -- deciding ------------------------------------------------------------------------------------------------
+        self.service, self.guards, self.partitions = service, guards, partitions
+        self.slicing = Slicing(guards, marker_secret, market_mode, partitions)
 
     async def lock(self, work: Work, lanes: list[Lane]) -> None:
         """Take the lanes' row locks in order and check that the claims are still ours."""
@@ -281,7 +140,7 @@ class Poll:
         """Markers, and records of a type this input does not know."""
         ce_type = record.ce_type
         if ce_type in MARKERS:
-            trade_date = self._marker_date(source, record, ce_type)
+            trade_date = self.slicing.marker_date(source, record, ce_type)
             if trade_date is not None:
                 if source.internal:
                     await work.connection.execute(
@@ -352,42 +211,7 @@ class Poll:
             runs[-1][1].extend(items)
         for kind, items in runs:
             for day_items in _by_date(items):
-                await self.run_handler(work, kind, day_items)
-
-    async def run_handler(self, work: Work, kind: Kind, items: list[Any]) -> None:
-        """Run one handler; a participant whose items it can't apply is parked, found by halving."""
-        parked = {number: lane.parked for number, lane in work.lanes.items() if lane.parked}
-        if parked:
-            for item in items:
-                if item.key in parked.get(item.lane, ()):
-                    _park(work, kind, item, "PARKED", "an earlier event of this participant is parked")
-            items = [item for item in items if item.key not in parked.get(item.lane, ())]
-        with handler_span(kind.ce_type, items):
-            await self._apply(work, kind, items)
-
-    async def _apply(self, work: Work, kind: Kind, items: list[Any]) -> None:
-        if not items:
-            return
-        mark = work.mark()
-        try:
-            async with work.connection.transaction():
-                await kind.handle(work, items)
-            return
-        except OUR_FAULT as failure:
-            work.restore(mark)
-            await work.reload_caches()
-            cause = failure
-        keys = list(dict.fromkeys((item.lane, item.key) for item in items))
-        if len(keys) == 1:
-            named = [named_in_logs(item) for item in items[:LOGGED_ITEMS_MAX]]
-            log.error("participant_parked", topic=items[0].topic, events=named, error=error_text(cause), exc_info=cause)
-            for item in items:
-                _park(work, kind, item, "PARKED", repr(cause))
-            work.lanes[keys[0][0]].parked.add(keys[0][1])
-            return
-        first = set(keys[: len(keys) // 2])
-        await self._apply(work, kind, [item for item in items if (item.lane, item.key) in first])
-        await self._apply(work, kind, [item for item in items if (item.lane, item.key) not in first])
+                await run_handler(work, kind, day_items)
 
 
 def _by_date(items: list[Any]) -> list[list[Any]]:
@@ -398,29 +222,3 @@ def _by_date(items: list[Any]) -> list[list[Any]]:
     for item in items:
         grouped.setdefault(item.trade_date, []).append(item)
     return [grouped[day] for day in sorted(grouped)]
-
-
-def named_in_logs(item: Any) -> dict[str, str]:
-    """How a log line names an event: its id, its payroll and its trace; never who it is about."""
-    body = getattr(item, "body", None)
-    payroll = (
-        body.get("payroll_id") if isinstance(body, dict) else getattr(getattr(item, "line", None), "payroll_id", None)
-    )
-    found = {
-        "event_id": getattr(item, "ce_id", None) or getattr(item, "cause", None),
-        "payroll_id": payroll,
-        "trace_id": trace_id_of(getattr(item, "trace", None)),
-    }
-    return {name: str(value)[:NAME_CHARACTERS_MAX] for name, value in found.items() if value}
-
-
-def _park(work: Work, kind: Kind, item: Any, code: str, detail: str) -> None:
-    frozen = msgspec.msgpack.encode((kind.ce_type, item))
-    number = work.next_entry(item.lane)
-    work.parked.append(
-        ParkedItem(
-            item.lane, item.key, number, item.topic, item.offset, item.trade_date, item.recorded_at, code,
-            detail.replace("\x00", "")[:500], item.cents, frozen,
-        )
-    )  # fmt: skip
-    work.count(item.lane, item.topic, item.trade_date, "parked")

@@ -20,7 +20,8 @@ from shared.runtime.factcache import FactCache
 from shared.runtime.guards import Guards
 from shared.runtime.lanes import Lane, claim_lanes, prepare_lanes
 from shared.runtime.outbox import remove_published
-from shared.runtime.poll import Poll, Slice
+from shared.runtime.poll import Poll
+from shared.runtime.slicing import Slice
 from shared.runtime.work import Work
 from tests.support.chaos_guards import NoClaim, NoOffset
 from tests.support.cluster import fresh_database

@@ -178,7 +178,7 @@ class Delivery:
         owned = Lane(lane, 1, 1, 1, START, inputs={IN: LaneInput(position, last_cut, last_cut, None, None, {})})
         fetched = self.settings.logs[lane][fetched_from : fetched_from + POLL_RECORDS]
         try:
-            chosen = self.settings.poll.cut_slice(place_of(lane), SOURCE, owned, fetched, limit, POLL_RECORDS)
+            chosen = self.settings.poll.slicing.cut(place_of(lane), SOURCE, owned, fetched, limit, POLL_RECORDS)
         except Fenced as fenced:
             return str(fenced)
         if chosen is None:

@@ -15,12 +15,12 @@ from shared.events.topics import (
     PAYROLL_CONTRIBUTIONS,
     Topic,
 )
-from shared.runtime.definition import Input, Service
+from shared.runtime.definition import Input
 from shared.runtime.errors import Fenced, LogLoss
 from shared.runtime.guards import Guards
 from shared.runtime.lanes import Lane, LaneInput
-from shared.runtime.poll import Poll, Slice
 from shared.runtime.records import VALUE_CUT, record_of
+from shared.runtime.slicing import Slice, Slicing
 from shared.runtime.strays import freeze
 from shared.values.trading_days import GENESIS
 from tests.support.fetched import NOON, SECRET, Fetched, a_lane_closed, a_marker, an_event
@@ -52,8 +52,8 @@ def cut(
     lane = Lane(0, 1, 1, 1, datetime(2026, 11, 20, tzinfo=UTC))
     lane.inputs[topic.name] = LaneInput(next_offset, last_cut, last_cut, None, None, markers or {})
     source = an_input(topic)
-    poll = Poll(Service("contribution", (source,)), Guards(), SECRET, market, 2)
-    return poll.cut_slice(TopicPartition(topic.name, 0), source, lane, fetched, limit, budget)
+    slicing = Slicing(Guards(), SECRET, market, 2)
+    return slicing.cut(TopicPartition(topic.name, 0), source, lane, fetched, limit, budget)
 
 
 def taken(chosen: Slice | None) -> list[tuple[int, date]]:
@@ -137,10 +137,10 @@ def test_a_value_cut_that_comes_again_cuts_nothing() -> None:
     assert first is not None
     lane = first.lane
     lane.inputs[name] = first.after
-    poll = Poll(Service("trading", (first.source,)), Guards(), SECRET, False, 2)
+    slicing = Slicing(Guards(), SECRET, False, 2)
     repeats = [a_marker(1, "2026-11-19", name, ce_type=VALUE_CUT), a_marker(2, "2026-11-18", name, ce_type=VALUE_CUT)]
     log = [*repeats, an_event(3, name)]
-    chosen = poll.cut_slice(TopicPartition(name, 0), first.source, lane, log, None, 10)
+    chosen = slicing.cut(TopicPartition(name, 0), first.source, lane, log, None, 10)
     assert chosen is not None
     assert (chosen.taken, chosen.after.last_value_cut) == (3, THURSDAY)
 

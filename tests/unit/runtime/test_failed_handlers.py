@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from typing import Any
 
+from shared.runtime.applying import run_handler
 from shared.runtime.definition import Kind, Service
 from shared.runtime.factcache import FactCache
 from shared.runtime.guards import Guards
 from shared.runtime.lanes import Lane
-from shared.runtime.poll import Poll
 from shared.runtime.records import PublicRecord
 from shared.runtime.work import Work
 
@@ -56,8 +56,7 @@ def test_a_handler_that_fails_leaves_nothing_of_its_own_in_the_caches() -> None:
     service = Service("a", (), on_claim=cached)
     lane = Lane(0, 1, 1, 1, NOON, cache={"before"})
     work = Work(Rows(), service, {0: lane}, FactCache(()), Guards())
-    poll = Poll(service, Guards(), b"key", market_mode=False, partitions=1)
     kind = Kind("line", lambda _record: [], remember_and_fail_at_bad, PublicRecord)
-    asyncio.run(poll.run_handler(work, kind, [an_item(1, "good"), an_item(2, "bad"), an_item(3, "better")]))
+    asyncio.run(run_handler(work, kind, [an_item(1, "good"), an_item(2, "bad"), an_item(3, "better")]))
     assert [item.key for item in work.parked] == ["bad"]
     assert lane.cache == {"before", "good", "better"}

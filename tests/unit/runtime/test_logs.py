@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
+from shared.runtime.applying import named_in_logs
 from shared.runtime.logs import configure_logs, error_text, get_logger, logging_config, stack_text
-from shared.runtime.poll import named_in_logs
 from tests.unit.runtime.test_tracing import GOOD
 
 CANARY = "Ann Canary 1970-02-03"

@@ -128,14 +128,10 @@ def answer(year: ModelYear, amounts: Mapping[str, int], pay: int, pay_date: date
     asked = sum(cents for cents in amounts.values() if cents > 0)
     if any(cents < 0 for cents in amounts.values()):
         return ModelAnswer("rejected", 0, asked, {(s, "INVALID_AMOUNT"): c for s, c in amounts.items() if c > 0}, {})
-    case = _Deciding(year, pay, {}, {})
-    money = case.admitted(amounts, pay_date)
     if pay_date.year not in LIMITS:
-        if money or not case.cuts:
-            return ModelAnswer("held", 0, 0, {}, {})
-        year.pay += pay
-        return ModelAnswer("rejected", 0, asked, case.cuts, {})
-    case.defer(money)
+        return ModelAnswer("held", 0, 0, {}, {})
+    case = _Deciding(year, pay, {}, {})
+    case.defer(case.admitted(amounts, pay_date))
     made = case.matched()
     case.fit()
     year.pay += pay

@@ -102,7 +102,8 @@ def decide_line(
 ) -> LineDecision:
     """Decide `line` by the rules of its plan and the limits of its pay date's year.
 
-    `limits` None = none loaded for that year: the line is held, unless all of it is refused anyway.
+    `limits` None = none loaded for that year: the line is held, also one that a source or employment would refuse,
+    so that the day of its decision is that of the limits and not of whatever plan or census fact came in between.
     `year_to_date` holds the accumulators of this participant, plan and year before the line.
     """
     if has_negative(line):
@@ -111,9 +112,7 @@ def decide_line(
     if line.employer_money == RESTORATION:
         return _restored(kept, cuts, year_to_date)
     if limits is None:
-        if kept or not cuts:
-            return hold_line(LIMITS_NOT_LOADED, year_to_date)
-        return _all_refused(line, cuts, year_to_date)
+        return hold_line(LIMITS_NOT_LOADED, year_to_date)
     if plan.short_years:
         limits = plan.limits(limits)
     counted = max(0, min(line.compensation, limits.compensation_cents - year_to_date.compensation_cents))
@@ -166,11 +165,6 @@ def _restored(kept: dict[str, int], cuts: tuple[Cut, ...], before: YearToDate) -
     record = LineRecord(parts, "", 0, 0, 0) if parts else None
     credited = tuple((source, cents) for source, cents, _ in parts)
     return LineDecision(status, accepted, rejected, credited, cuts, (), before, record=record)
-
-
-def _all_refused(line: Line, cuts: tuple[Cut, ...], before: YearToDate) -> LineDecision:
-    after = msgspec.structs.replace(before, compensation_cents=before.compensation_cents + line.compensation)
-    return LineDecision(REJECTED, 0, sum(cut.cents for cut in cuts), (), cuts, (), after)
 
 
 def _within_402g_with_match(case: _Case, kept: dict[str, int]) -> tuple[_Money, tuple[Cut, ...]]:

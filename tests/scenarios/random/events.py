@@ -116,10 +116,9 @@ class Events:
         if self.chance(85) or self.world.members[who].person.terminated is not None:
             return self.day
         is_odd = self.mood in ("law", "strange", "changes")
-        is_settled = self.world.members[who].plan in self.scene.settled_plans
-        if is_odd and not is_settled and self.chance(8):
+        if is_odd and self.chance(8):
             return date(UNLOADED_YEAR, 1, 4)
-        if is_odd and not is_settled and self.chance(25) and self.day != self.scene.late_limits:
+        if is_odd and self.chance(25) and self.day != self.scene.late_limits:
             return date(LATE_YEAR, 1, self.rng.randint(1, 31))
         back = self.rng.choice((1, 2, 3, 9, 30, 200, 400) if is_odd else (1, 2, 3, 9))
         return max(self.day - timedelta(days=back), date(2022, 1, 3))

@@ -146,16 +146,6 @@ def decide(
     return decision
 
 
-def refused_before_limits(
-    plan: PlanRules, person: Person, pay_date: date, amounts: Mapping[str, int], *, is_for_the_year: bool
-) -> Decision | None:
-    """The decision about a line of which plan and employment leave no source: it asks nothing of any limit."""
-    decision = Decision(sum(amounts.values()))
-    known = _known_sources(plan, amounts, decision, is_for_the_year)
-    known = _employed(plan, person, pay_date, known, decision, is_for_the_year)
-    return None if known or not decision.codes else decision
-
-
 def _employed(
     plan: PlanRules, person: Person, pay_date: date, known: dict[str, int], out: Decision, is_for_the_year: bool
 ) -> dict[str, int]:

@@ -16,8 +16,6 @@ from tests.scenarios.random.scene import Scene
 from tests.scenarios.random.terms import read_terms
 
 Event = dict[str, Any]
-ADMITS = {"sources", "match", "eligibility"}
-"""What may refuse a line wholly: whether a later document does so to one that waits for limits is not said."""
 
 
 def opened(scene: Scene, run: str, plan: str) -> Event:
@@ -74,11 +72,6 @@ def plan_change(scene: Scene, plan: str) -> Event:
     """A plan's document changes, from the next date on."""
     spec = scene.specs[plan]
     changed = scene.terms.change(spec)
-    if changed.keys() & ADMITS:
-        if any(line.plan == plan and line.decision is None for line in scene.world.lines.values()):
-            changed = {"default_fund": scene.rng.choice(list(scene.decimals))}
-        else:
-            scene.settled_plans.add(plan)
     spec |= changed
     if "trade_on" in changed:
         scene.tricky.update(name for name, run in scene.world.runs.items() if run.plan == plan)

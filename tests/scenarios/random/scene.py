@@ -72,8 +72,6 @@ class Scene:
         """Those whose lines run into 415(c): what they are owed must not depend on anything the rules leave open."""
         self.tricky: set[str] = set()
         """Runs whose cash went back: their fundings name an amount."""
-        self.settled_plans: set[str] = set()
-        """Plans in which no line may wait for limits any more."""
         self.ghosts: list[tuple[str, str]] = []
         """Who was never told of, and the plan that lines of him named."""
         self._people()

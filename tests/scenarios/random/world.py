@@ -22,7 +22,6 @@ from tests.scenarios.random.law import (
     decide,
     match_of,
     refused,
-    refused_before_limits,
 )
 from tests.scenarios.random.limits import LATE_YEAR, LIMITS
 from tests.scenarios.random.parties import Member, Plan, Terms
@@ -130,7 +129,6 @@ class World:
         if any(other.same_as(line) and self._counts(other) for other in before):
             return
         if not self._has_limits(line.pay_date.year):
-            self._refuse_without_limits(line, member.person)
             return
         so_far = self.years[line.plan, line.who, line.pay_date.year]
         rules = self.plans[line.plan].rules
@@ -140,14 +138,6 @@ class World:
         self._decided(
             line, decide(rules, member.person, so_far, line.pay_date, line.pay, line.amounts, is_for_the_year=given)
         )
-
-    def _refuse_without_limits(self, line: Line, person: Person) -> None:
-        """Plan and employment come before the limits; what is refused by them does not wait. Its pay counts."""
-        rules, given = self.plans[line.plan].rules, line.employer_money is not None
-        decision = refused_before_limits(rules, person, line.pay_date, line.amounts, is_for_the_year=given)
-        if decision is not None:
-            self.years[line.plan, line.who, line.pay_date.year].pay += line.pay
-            self._decided(line, decision)
 
     def _has_limits(self, year: int) -> bool:
         return year in LIMITS or (year == LATE_YEAR and self.has_late_limits)

@@ -148,10 +148,14 @@ def _write(result: LoadResult, folder: Path, pictures: bool) -> list[Path]:
 
 
 def _print(result: LoadResult, written: list[Path]) -> None:
+    from deploy.load.compare import OTHERS_SHARE_MAX
+
     offered, achieved, right = result.offered, result.achieved, result.correctness
     out.print(f"offered    {offered.lines} lines in {offered.seconds} s, {offered.per_s} per second")
     if not offered.generator_kept_up:
         out.print(f"           the sender itself was late: p99 {offered.generator_lag_ms.p99} ms")
+    if (result.others_cpu_share or 0.0) > OTHERS_SHARE_MAX:
+        out.print(f"           others took {result.others_cpu_share:.0%} of the machine meanwhile")
     out.print(
         f"answered   {achieved.answered} lines, {achieved.per_s} per second; last {achieved.drain_seconds} s later"
     )
@@ -212,6 +216,11 @@ def _print_comparison(document: dict[str, Any]) -> None:
         change, band = f"{one['change']:+.1%}", f"± {one['band']:.1%}"
         table.add_row(one["figure"], str(one["before"]), str(one["after"]), change, band, one["verdict"])
     out.print(table)
+    if document["machine_was_busy"]:
+        shares = ", ".join(
+            f"{share:.0%} {name}" for name, share in document["others_cpu_share"].items() if share is not None
+        )
+        out.print(f"others took much of the machine ({shares}): a difference may be theirs")
     if not document["both_correct"]:
         out.print("at least one of the runs is not correct, so its speed does not count")
         for name, faults in document["faults"].items():

@@ -14,6 +14,8 @@ from deploy.load.result import LoadResult, Window
 
 NOISE_MIN = 0.05
 """Two runs of the same code on a quiet machine differ by this much anyway."""
+OTHERS_SHARE_MAX = 0.1
+"""When others take more of the machine than this, a difference may be theirs, and no band of a run's own can tell."""
 EDGE_WINDOWS = 1
 """The first and the last window are half empty and say nothing about noise."""
 Verdict = Literal["better", "worse", "within noise"]
@@ -118,6 +120,8 @@ def comparison(before: LoadResult, after: LoadResult, *, noise: float = NOISE_MI
         "ok": right and all(one.verdict != "worse" for one in differences),
         "both_correct": right,
         "faults": faults,
+        "others_cpu_share": {"before": before.others_cpu_share, "after": after.others_cpu_share},
+        "machine_was_busy": any((one.others_cpu_share or 0.0) > OTHERS_SHARE_MAX for one in (before, after)),
         "differences": [asdict(one) for one in differences],
     }
 

@@ -62,9 +62,14 @@ class Crowd:
                 elections=_election(number),
             )  # fmt: skip
 
+    @property
+    def prefix(self) -> str:
+        """How the ids of all participants of this run begin."""
+        return f"L{self.tag}"
+
     def participant(self, number: int) -> str:
         """The opaque id of a participant."""
-        return f"L{self.tag}{number:08d}"
+        return f"{self.prefix}{number:08d}"
 
     def lines(self, first: int, count: int, pay_date: str) -> list[Outgoing]:
         """Payroll lines ``first`` to ``first + count - 1``; everybody has one before anybody has the next."""

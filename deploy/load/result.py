@@ -101,7 +101,10 @@ class Correctness(Part):
             found.append(f"{self.accepted_cents} cents are accepted of {self.expected_cents}")
         if self.invested_cents is not None and self.invested_cents != self.accepted_cents:
             found.append(f"{self.invested_cents} cents are invested of {self.accepted_cents}")
-        found += [f"{day.get('trade_date')} is not proven" for day in self.days if day.get("proof") != "ok"]
+        for day in self.days:
+            said = f"{day.get('trade_date')} is not proven"
+            if day.get("proof") != "ok" and not any(fault.startswith(said) for fault in found):
+                found.append(said)
         if not self.ok and not found:
             found.append("the run says of itself that it is not correct")
         return list(dict.fromkeys(found))
@@ -134,6 +137,10 @@ class LoadResult(Part):
     kills: list[Kill]
     cpu_seconds: dict[str, float] = Field(description="By process group, while lines were sent and answered.")
     cpu_microseconds_per_contribution: dict[str, float]
+    others_cpu_share: float | None = Field(
+        None,
+        description="Part of the machine's CPU time that went to others meanwhile; null where processes are not ours.",
+    )
     memory_mb: dict[str, dict[str, int]] = Field(
         description="Resident memory by process: at the start, at the end, peak."
     )

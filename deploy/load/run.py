@@ -18,11 +18,12 @@ from deploy.bench import costs
 from deploy.load import days, killing, measure, store
 from deploy.load.flight import Flight
 from deploy.load.following import following
+from deploy.load.owners import Owners
 from deploy.load.people import LINES_PER_PERSON_MAX, PLANS, Crowd, plan_id
 from deploy.load.profiles import OWN, PROFILE, Profile, ProfileName, intended_seconds, line_count, step_bounds
 from deploy.load.result import Correctness, Kill, LoadResult
 from deploy.load.sending import Sender
-from deploy.load.surroundings import memory_mb, surroundings
+from deploy.load.surroundings import OtherWork, memory_mb, surroundings
 from deploy.load.target import Target
 from deploy.operate.target import OperatorError
 from deploy.wire.publish import BulkPublisher, open_bulk_publisher
@@ -199,14 +200,16 @@ class Run:
                 return
             await asyncio.sleep(0.05)
 
-    async def finish(self) -> int | None:
-        """Close and prove the last date; the cents that are invested in the end, or None when nothing was closed."""
+    async def finish(self, flight: Flight) -> Owners | None:
+        """Close and prove the last date; whose money is invested in the end, or None when nothing was closed."""
         if not self.wish.close:
             return None
         self.say(f"closing {self.payday}")
         await self._close(self.payday)
         plans = [plan_id(number) for number in range(PLANS)]
-        return await store.invested_cents(self.target.config, plans, f"L{self.crowd.tag}")
+        owners = Owners(self.crowd, flight.sent_lines)
+        await store.invested(self.target.config, plans, self.crowd.prefix, owners.found)
+        return owners
 
 
 async def run_load(target: Target, wish: Wish, say: Say) -> LoadResult:
@@ -221,15 +224,18 @@ async def run_load(target: Target, wish: Wish, say: Say) -> LoadResult:
         await run.prepare()
         flight = Flight(crowd, _schedule(wish, count))
         say(f"{wish.name}: {count if wish.rate else 'up to ' + str(count)} lines")
-        cpu_before, memory = _cpu(target), {"start": memory_mb(target)}
+        memory = {"start": memory_mb(target)}
+        cpu_before, elsewhere = _cpu(target), OtherWork()
         async with following(target.config, target.partitions, flight) as follower:
             await run.drive(flight)
             if follower.done():
                 follower.result()
         cpu = costs.used(cpu_before, _cpu(target))
+        others = elsewhere.share(sum(cpu.values())) if target.cluster else None
         memory |= {"end": memory_mb(target), "peak": _peak(target)}
-        invested = await run.finish()
-    return _result(run, flight, started, cpu, memory, invested, around)
+        owners = await run.finish(flight)
+    result = _result(run, flight, started, cpu, memory, owners, around)
+    return result.model_copy(update={"others_cpu_share": others})
 
 
 def _schedule(wish: Wish, count: int) -> Any:
@@ -246,12 +252,15 @@ def _peak(target: Target) -> dict[str, int]:
     return costs.peak_memory_mb(target.cluster.state.living()) if target.cluster else {}
 
 
-def _correctness(run: Run, flight: Flight, invested: int | None) -> Correctness:
+def _correctness(run: Run, flight: Flight, owners: Owners | None) -> Correctness:
     faults = flight.verdict()
     faults += [f"{day['trade_date']} is not proven: {day['differ'] or day['engine']}" for day in run.closed
                if day["proof"] != "ok"]  # fmt: skip
-    if invested is not None and invested != flight.accepted_cents:
-        faults.append(f"{invested} cents are invested of {flight.accepted_cents} that were accepted")
+    invested = owners.found_cents if owners else None
+    if owners is not None:
+        faults += owners.faults()
+        if invested != flight.accepted_cents:
+            faults.append(f"{invested} cents are invested of {flight.accepted_cents} that were accepted")
     return Correctness(
         ok=not faults,
         faults=faults,
@@ -283,13 +292,13 @@ def _result(
     started: datetime,
     cpu: dict[str, float],
     memory: dict[str, dict[str, int]],
-    invested: int | None,
+    owners: Owners | None,
     around: dict[str, Any],
 ) -> LoadResult:
     wish = run.wish
     made = {name: measure.histogram(values) for name, values in measure.delays(flight).items()}
     found = measure.steps(flight, run.began, step_bounds(wish.seconds)) if wish.name == "ramp" else []
-    correctness = _correctness(run, flight, invested)
+    correctness = _correctness(run, flight, owners)
     return LoadResult(
         ok=correctness.ok,
         profile=wish.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 from shared.runtime.clients import connect
@@ -10,9 +10,10 @@ from shared.runtime.settings import Settings
 
 LAST_CUT = "SELECT max(trade_date) FROM day_marks WHERE kind = 'cut'"
 INVESTED = """
-SELECT coalesce(sum((holding.value ->> 1)::bigint), 0)::bigint
+SELECT participant_id, split_part(holding.key, '/', 1) AS source, sum((holding.value ->> 1)::bigint)::bigint AS cents
 FROM positions, jsonb_each(holdings::jsonb) AS holding
-WHERE plan_id = ANY($1::text[]) AND starts_with(participant_id, $2)"""
+WHERE plan_id = ANY($1::text[]) AND starts_with(participant_id, $2) GROUP BY 1, 2"""
+ROWS_AT_A_TIME = 10_000
 
 
 async def last_cut(config: Settings) -> date | None:
@@ -25,10 +26,13 @@ async def last_cut(config: Settings) -> date | None:
         await connection.close()
 
 
-async def invested_cents(config: Settings, plans: Sequence[str], prefix: str) -> int:
-    """Cost of all positions of the participants whose id begins with ``prefix``, in cents."""
-    connection = await connect("nestwork_valuation", config)
+async def invested(config: Settings, plans: Sequence[str], prefix: str, found: Callable[[str, str, int], None]) -> None:
+    """Tell ``found`` the cost in cents of all positions, by participant (ids that begin with ``prefix``) and source."""
+    connection = await connect("nestwork_valuation", config, transaction_timeout="0")
     try:
-        return int(await connection.fetchval(INVESTED, list(plans), prefix, timeout=600))
+        async with connection.transaction(readonly=True):
+            rows = connection.cursor(INVESTED, list(plans), prefix, prefetch=ROWS_AT_A_TIME, timeout=600)
+            async for row in rows:
+                found(row["participant_id"], row["source"], row["cents"])
     finally:
         await connection.close()

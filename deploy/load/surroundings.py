@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -57,3 +58,21 @@ def memory_mb(target: Target) -> dict[str, int]:
         except psutil.NoSuchProcess:
             continue
     return found
+
+
+class OtherWork:
+    """CPU time of the machine that does not go to the run: what is not within its process groups' seconds."""
+
+    def __init__(self) -> None:
+        self._before, self._began = _busy_seconds(), time.monotonic()
+
+    def share(self, ours: float) -> float:
+        """The part of all processors' time since the start that went to others, with ``ours`` the run's CPU seconds."""
+        whole = (time.monotonic() - self._began) * (psutil.cpu_count() or 1)
+        return float(round(max(0.0, _busy_seconds() - self._before - ours) / whole, 3))
+
+
+def _busy_seconds() -> float:
+    times = psutil.cpu_times()
+    left_out = ("idle", "iowait", "guest", "guest_nice")  # A guest's time is counted as a user's already.
+    return float(sum(times) - sum(getattr(times, name, 0.0) for name in left_out))

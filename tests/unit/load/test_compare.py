@@ -90,6 +90,11 @@ def test_one_wrong_cent_counts_although_the_result_says_ok(wrong: dict[str, Any]
     assert [bool(faults) for faults in told["faults"].values()] == [side == "before", side == "after"]
 
 
+@pytest.mark.parametrize(("share", "busy"), [(None, False), (0.05, False), (0.6, True)])
+def test_a_comparison_says_when_the_machine_had_other_work(share: float | None, busy: bool) -> None:
+    assert comparison(a_result(), a_result(others_cpu_share=share))["machine_was_busy"] is busy
+
+
 @pytest.mark.parametrize(
     ("knees", "verdict"),
     [

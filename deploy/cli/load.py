@@ -209,8 +209,8 @@ def _read(path: Path) -> LoadResult:
 
 
 def _print_comparison(document: dict[str, Any]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("figure", "before", "after", "change", "noise band", "verdict"):
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))  # Must fit 80 columns: a verdict cut short is none.
+    for heading in ("figure", "before", "after", "change", "noise", "verdict"):
         table.add_column(heading, no_wrap=True)
     for one in document["differences"]:
         change, band = f"{one['change']:+.1%}", f"± {one['band']:.1%}"

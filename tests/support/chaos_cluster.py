@@ -88,7 +88,9 @@ async def open_field(
         stack.push_async_callback(cluster.stop)
         config = Settings(**cluster.environment())  # type: ignore[arg-type]
         load = await stack.enter_async_context(open_load(config, World(seed)))
-        yield Field(cluster, POSTGRES, proxies, load, random.Random(seed), workers, pipes, disks, left_out)
+        yield Field(
+            cluster, POSTGRES, proxies, load, random.Random(seed), workers, pipes, disks, left_out=left_out
+        )  # fmt: skip
 
 
 def mount(place: Path, brokers: int, stack: ExitStack) -> tuple[dict[str, SmallDisk], dict[str, str]]:

@@ -85,8 +85,10 @@ async def scale_down_and_up(field: Field) -> None:
 async def identity_hijacked(field: Field) -> None:
     """A second process with the name, folder and group identity of one that lives joins, stays a while, and dies."""
     service, index = field.any_worker()
-    async with hijacked(field.cluster, service, index):
+    async with hijacked(field.cluster, service, index) as pages:
+        field.doubles[pages] = service
         await asyncio.sleep(FREEZE_SECONDS)
+    field.doubles.clear()
 
 
 # -- Kafka -----------------------------------------------------------------------------------------------------------

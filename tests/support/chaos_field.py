@@ -36,6 +36,8 @@ class Field:
     """Between workers and each broker."""
     disks: dict[str, SmallDisk] = field(default_factory=dict)
     """By the process whose data they hold."""
+    doubles: dict[str, str] = field(default_factory=dict)
+    """Workers beside the cluster's: the address of their pages, and their service."""
     left_out: dict[str, str] = field(default_factory=dict)
     """Faults that can't be caused here, and why."""
     say: Callable[[str], None] = print

@@ -18,8 +18,10 @@ ANSWER_SECONDS = 1.0
 class LaneWatch:
     """Asks the ``/readyz`` of every worker. A worker that died or froze has no lanes, whatever it had."""
 
-    def __init__(self, cluster: Cluster, workers: int, partitions: int) -> None:
+    def __init__(self, cluster: Cluster, workers: int, partitions: int, doubles: dict[str, str]) -> None:
         self.cluster, self.workers, self.partitions = cluster, workers, partitions
+        self.doubles = doubles
+        """Further workers: the address of their pages, and their service. Their lanes count, whether ready or not."""
         self.looked_at = 0.0
         """When the last look began."""
         self.lacking_since: dict[tuple[str, int], float] = {}
@@ -51,9 +53,11 @@ class LaneWatch:
     async def _look(self, http: aiohttp.ClientSession) -> None:
         asked = time.monotonic()
         names = [(service, index) for service in SERVICES for index in range(self.workers)]
-        answers = await asyncio.gather(*(self._ask(http, *name) for name in names))
-        had = {(service, lane) for (service, _), (_, lanes) in zip(names, answers, strict=True) for lane in lanes}
-        self.ready_least = min(self.ready_least, sum(ready for ready, _ in answers))
+        urls = [(service, self.cluster.web_url(service, index)) for service, index in names]
+        urls += [(service, url) for url, service in self.doubles.items()]
+        answers = await asyncio.gather(*(self._ask(http, url) for _, url in urls))
+        had = {(service, lane) for (service, _), (_, lanes) in zip(urls, answers, strict=True) for lane in lanes}
+        self.ready_least = min(self.ready_least, sum(ready for ready, _ in answers[: len(names)]))
         lacking = {(service, lane) for service in SERVICES for lane in range(self.partitions)} - had
         now = time.monotonic()
         for one in self.lacking_since.keys() - lacking:
@@ -62,10 +66,10 @@ class LaneWatch:
             self.longest = max(self.longest, now - self.lacking_since.setdefault(one, asked))
         self.looked_at = asked
 
-    async def _ask(self, http: aiohttp.ClientSession, service: str, index: int) -> tuple[bool, list[int]]:
+    async def _ask(self, http: aiohttp.ClientSession, url: str) -> tuple[bool, list[int]]:
         """Whether a worker calls itself ready, and its lanes."""
         try:
-            async with http.get(f"{self.cluster.web_url(service, index)}/readyz") as answer:
+            async with http.get(f"{url}/readyz") as answer:
                 return answer.status == 200, (await answer.json())["lanes"]
         except (aiohttp.ClientError, TimeoutError, ValueError, KeyError):
             return False, []

@@ -60,7 +60,7 @@ class Schedule:
 
     def __init__(self, field: Field) -> None:
         self.field, self.load = field, field.load
-        self.lanes = LaneWatch(field.cluster, field.workers, field.load.config.partitions)
+        self.lanes = LaneWatch(field.cluster, field.workers, field.load.config.partitions, field.doubles)
         self.episodes: list[Episode] = []
         self.started = time.monotonic()
 

@@ -127,6 +127,8 @@ class Events:
         rules = self.world.plans[plan].rules
         able = [source for source in rules.sources if source != rules.match_source or rules.tiers is None]
         chosen = self.rng.sample(able, min(len(able), self.rng.choice((1, 1, 2, 3, 4))))
+        if self.mood in ("strange", "pennies") and self.chance(3):
+            return {}
         if "pre_tax" not in chosen and self.chance(60):
             chosen.append("pre_tax")
         amounts = {source: self._cents(source) for source in chosen}
@@ -137,7 +139,7 @@ class Events:
         if self.chance(10 if self.mood == "strange" else 1):
             absent = [source for source in SOURCES if source not in able]
             amounts[self.rng.choice([*absent, "bonus", "Pre_Tax"])] = self._cents("match")
-        if self.mood == "strange" and self.chance(4):
+        if self.mood == "strange" and self.chance(4) and able:
             amounts[self.rng.choice(able)] = -self.rng.randint(1, 500)
         return amounts
 

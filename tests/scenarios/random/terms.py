@@ -47,6 +47,8 @@ class Drawing:
         if formula is not None:
             spec["match"] = self._match(formula)
             own.add(spec["match"].get("source", "match"))
+        if len(own) > 1 and self.chance(6):
+            own.discard("pre_tax")
         spec["sources"] = self.rng.sample(sorted(own), len(own))
         on_file, first, reject = self.chance(50), self.chance(25), self.chance(25)
         self._say(spec, "trade_on", "file" if on_file else "funding", on_file)

@@ -36,6 +36,10 @@ def _count_as_text(value: object) -> object:
     return str(value) if type(value) is int else value
 
 
+def _no_float(value: object) -> object:
+    return _quoted_decimal(value) if isinstance(value, float) else value
+
+
 def nothing_as_empty_list(value: object) -> object:
     return [] if value is None else value
 
@@ -49,8 +53,8 @@ Cents = Annotated[int, BeforeValidator(_quoted_money)]
 DecimalText = Annotated[str, BeforeValidator(_quoted_decimal)]
 Day = Annotated[datetime.date, BeforeValidator(_plain_or_quoted_date)]
 Name = Annotated[str, Field(min_length=1, strict=True)]
-Percent = Annotated[str, BeforeValidator(_count_as_text)]
-"""A whole percent, quoted or not: nothing is lost by reading it."""
+Percent = Annotated[str, BeforeValidator(_count_as_text), BeforeValidator(_no_float)]
+"""A quoted decimal, or a whole number without quotes: nothing is lost by reading that."""
 Count = Annotated[int, Field(strict=True, ge=0)]
 Switch = Annotated[bool, Field(strict=True)]
 Year = Annotated[int, Field(strict=True, ge=1987, le=2200)]

@@ -17,6 +17,7 @@ from deploy.scenarios.fields import (
     DecimalText,
     Name,
     Part,
+    Percent,
     Year,
     nothing_as_empty_list,
     nothing_as_empty_mapping,
@@ -130,7 +131,7 @@ class ElectionEvent(Part):
     """A participant's new election: percent by fund."""
 
     election: Name
-    funds: dict[Name, DecimalText]
+    funds: dict[Name, Percent]
 
 
 class CensusEvent(Census):

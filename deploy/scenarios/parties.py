@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from deploy.scenarios.fields import Cents, Count, Day, DecimalText, Name, Part, Percent, Switch, Year
+from deploy.scenarios.fields import Cents, Count, Day, Name, Part, Percent, Switch, Year
 
 
 class Match(Part):
     """The engine's match formula: tiers of (percent of pay, percent matched)."""
 
-    tiers: list[tuple[DecimalText, DecimalText]]
+    tiers: list[tuple[Percent, Percent]]
     period: Literal["per_pay", "annual"] = "per_pay"
     source: Literal["match", "safe_harbor_match", "qmac"] | None = None
 
@@ -77,4 +77,4 @@ class Participant(Census):
     plan: Name
     born: Day
     hired: Day
-    elections: dict[Name, DecimalText] | None = None
+    elections: dict[Name, Percent] | None = None

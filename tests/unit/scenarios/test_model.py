@@ -135,3 +135,8 @@ def test_a_fund_may_say_nothing_and_a_schedule_may_stand_unquoted() -> None:
     parsed = parse_scenario(a_file(head=head.replace("share_decimals: 3", "")))
     assert parsed.plans["ACME"].vesting == {"match": ["20", "40", "100"]}
     assert parsed.funds["F1"].share_decimals == 3
+
+
+def test_a_whole_percent_may_stand_unquoted_a_broken_one_may_not() -> None:
+    assert parse_scenario(a_file(head=HEAD.replace('"100"', "100"))).participants["P1"].elections == {"F1": "100"}
+    assert "quoted decimals" in problem_of(a_file(head=HEAD.replace('"100"', "99.5")))[1]

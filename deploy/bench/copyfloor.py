@@ -146,7 +146,8 @@ class CopyFloor:
     """By ``client`` and ``postgres``."""
     transactions: int
     rows: dict[str, int]
-    bytes: int
+    bytes: dict[str, int]
+    """By table; bytes as binary COPY has them."""
 
 
 async def measure_copy(
@@ -179,5 +180,5 @@ async def measure_copy(
         spent,
         sum(transactions),
         {name: table.rows for name, table in tables.items()},
-        sum(table.size for table in tables.values()),
+        {name: table.size for name, table in tables.items()},
     )

@@ -89,6 +89,8 @@ def report(measured: Mapping[str, Any], copied: CopyFloor, logged: LogFloor) -> 
         | {
             "rows": sum(copied.rows.values()),
             "rows_by_table": copied.rows,
+            "bytes": sum(copied.bytes.values()),
+            "bytes_by_table": copied.bytes,
             "cpu_microseconds_per_contribution": microseconds_each(copied.cpu_seconds, count),
         },
         "log": asdict(logged)

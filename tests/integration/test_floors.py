@@ -72,7 +72,7 @@ async def test_the_rows_of_the_date_are_copied_and_nothing_is_left(infrastructur
         await connection.execute("TRUNCATE balances")
     assert floor.rows == {"valuation.balances": 4_500, "valuation.proofs": 0}
     assert (floor.transactions, left) == (2, 0)
-    assert floor.bytes > 4_500 * 40
+    assert floor.bytes["valuation.balances"] > 4_500 * 40
     assert 0 < floor.seconds < 60
     assert floor.cpu_seconds.keys() == {"client", "postgres"}
 

@@ -118,7 +118,9 @@ def test_records_come_back_as_they_were_in_rounds_of_bounded_size() -> None:
 def test_the_ratio_is_the_engine_without_the_bench_over_each_floor_and_over_both() -> None:
     cpu = {"contribution": 3.0, "postgres": 4.0, "broker": 1.0, "bench": 50.0}
     measured = {"contributions": 1_000, "seconds": 6.0, "cpu_seconds": cpu}
-    copied = CopyFloor(1.0, {"client": 0.5, "postgres": 1.5}, 7, {"trading.journal": 10, "trading.orders": 1}, 900)
+    copied = CopyFloor(
+        1.0, {"client": 0.5, "postgres": 1.5}, 7, {"trading.journal": 10, "trading.orders": 1}, {"trading.journal": 800}
+    )
     logged = LogFloor(0.5, 1.5, {"client": 1.5, "broker": 0.5}, {"a": 3, "b": 1}, {"a": 30, "b": 4})
     told = report(measured, copied, logged)
     assert told["engine"] == {"seconds": 6.0, "cpu_seconds": 8.0, "cpu_microseconds_per_contribution": 8_000.0}
@@ -126,11 +128,12 @@ def test_the_ratio_is_the_engine_without_the_bench_over_each_floor_and_over_both
         "cpu": {"copy": 4.0, "log": 4.0, "both": 2.0},
         "seconds": {"copy": 6.0, "log": 3.0, "both": 2.0},
     }
-    assert (told["copy"]["rows"], told["log"]["records"], told["log"]["bytes"]) == (11, 4, 34)
+    assert (told["copy"]["rows"], told["copy"]["bytes"]) == (11, 800)
+    assert (told["log"]["records"], told["log"]["bytes"]) == (4, 34)
     assert told["copy"]["cpu_microseconds_per_contribution"] == {"client": 500.0, "postgres": 1_500.0}
 
 
 def test_a_floor_too_small_to_be_measured_has_no_ratio() -> None:
     measured = {"contributions": 1, "seconds": 6.0, "cpu_seconds": {"postgres": 4.0}}
-    told = report(measured, CopyFloor(0.0, {"client": 0.0}, 0, {}, 0), LogFloor(0.0, 0.0, {}, {}, {}))
+    told = report(measured, CopyFloor(0.0, {"client": 0.0}, 0, {}, {}), LogFloor(0.0, 0.0, {}, {}, {}))
     assert told["ratio"]["cpu"] == {"copy": None, "log": None, "both": None}

@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from deploy.cluster import Cluster, ClusterError
@@ -23,18 +24,25 @@ class Blow:
 
 
 async def kill_workers(cluster: Cluster, began: float, moments: Sequence[float], seed: int, blows: list[Blow]) -> None:
-    """Kill a random worker at each of ``moments`` (seconds after ``began``); every blow is added to ``blows``."""
+    """Kill a random worker at each of ``moments`` (seconds after ``began``); every blow is added to ``blows``.
+
+    A blow does not wait until the worker before is back. One that is dead already can't be hit.
+    """
     dice = random.Random(seed)
-    for moment in moments:
-        await asyncio.sleep(max(0.0, began + moment - time.time()))
-        chosen = dice.choice(sorted(record.name for record in cluster.workers()))
-        service, _, index = chosen.rpartition("-")
-        blow = Blow(chosen, time.time())
-        blows.append(blow)
-        cluster.kill_worker(service, int(index))
-        await asyncio.sleep(0.2)  # The supervisor must have seen the death before readiness means anything.
-        try:
-            await cluster.wait_ready(service, timeout=READY_SECONDS_MAX)
-            blow.ready_after = round(time.time() - blow.at, 3)
-        except ClusterError:
-            continue
+    async with asyncio.TaskGroup() as watching:
+        for moment in moments:
+            await asyncio.sleep(max(0.0, began + moment - time.time()))
+            chosen = dice.choice(sorted(cluster.worker_pids()) or sorted(one.name for one in cluster.workers()))
+            service, _, index = chosen.rpartition("-")
+            blow = Blow(chosen, time.time())
+            blows.append(blow)
+            cluster.kill_worker(service, int(index))
+            watching.create_task(_watch(cluster, blow))
+
+
+async def _watch(cluster: Cluster, blow: Blow) -> None:
+    """Note when the service that lost a worker is whole again."""
+    await asyncio.sleep(0.2)  # The supervisor must have seen the death before readiness means anything.
+    with suppress(ClusterError):
+        await cluster.wait_ready(blow.worker.rpartition("-")[0], timeout=READY_SECONDS_MAX)
+        blow.ready_after = round(time.time() - blow.at, 3)

@@ -36,6 +36,31 @@ def test_a_run_is_answered_line_by_line_proven_and_drawn(tmp_path: Path, profile
     }  # fmt: skip
 
 
+@pytest.mark.timeout(RUN_SECONDS_MAX)
+def test_a_shape_of_ones_own_is_offered_with_its_closes_and_kills(tmp_path: Path) -> None:
+    options = [
+        "--participants",
+        "500",
+        "--shape",
+        "5:20-100,5:100",
+        "--close-at",
+        "6",
+        "--kill-at",
+        "3,5",
+        "--seed",
+        "3",
+    ]
+    status, result = load(tmp_path, *options)
+    right = result["correctness"]
+    assert status == 0, right["faults"]
+    assert (result["profile"], result["rate"], result["seconds"]) == ("own", 100.0, 10.0)
+    assert result["shape"] == "5:20-100,5:100 close 6 kill 3,5"
+    assert right["lines"] == right["final_receipts"] == 800
+    assert right["accepted_cents"] == right["invested_cents"]
+    assert [day["proof"] for day in right["days"]] == ["ok", "ok"]
+    assert [round(blow["second"]) for blow in result["kills"]] == [3, 5]
+
+
 def test_servers_elsewhere_are_refused_before_anything_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka.example.invalid:9092")
     monkeypatch.setenv("DATABASE_URL", "postgresql://u@db.example.invalid/p")

@@ -29,6 +29,8 @@ from deploy.scenarios.model import (
 from deploy.scenarios.names import Namespace
 from deploy.scenarios.observed import Observed, RequestId
 
+UNSEEN_PRICE = "1.00"
+
 
 @dataclass
 class FileRun:
@@ -71,6 +73,19 @@ class FileRun:
         """The file's listed day of that date."""
         listed = self.scenario.days if self.scenario is not None else []
         return next((day for day in listed if day.date == on), None)
+
+    def prices_of(self, on: date) -> dict[str, str]:
+        """The listed prices of a date; after the file's last day its last ones again.
+
+        A fund it never priced gets one then, too: an order that nobody looks at any more must not keep others waiting.
+        """
+        if self.scenario is None or on <= self.scenario.days[-1].date:
+            listed = self.day(on)
+            return {} if listed is None else dict(listed.prices)
+        known = dict.fromkeys(self.scenario.funds, UNSEEN_PRICE)
+        for day in self.scenario.days:
+            known |= day.prices
+        return known
 
     def differ(self, path: str, expected: object, actual: object) -> None:
         """Note a difference."""

@@ -162,7 +162,6 @@ class Driver:
         self._pages = pages
         self._progress = progress
         self._wait_seconds = wait_seconds
-        self._last_prices: dict[int, dict[str, str]] = {}
 
     async def run(self) -> None:
         """Publish the head facts, then close every business day from the one before the first to the last."""
@@ -233,14 +232,9 @@ class Driver:
         return trading
 
     def _prices(self, day: date) -> Iterable[Outgoing]:
-        """The listed prices of each file; after a file's last day its last prices again."""
+        """What each file prices on a date."""
         for run in self._runs:
-            listed = run.day(day)
-            known = self._last_prices.setdefault(run.names.index, {})
-            if listed is not None:
-                known.update(listed.prices)
-            is_over = run.scenario is not None and run.scenario.days[-1].date < day
-            yield from run.events.prices(day, known if is_over else (listed.prices if listed is not None else {}))
+            yield from run.events.prices(day, run.prices_of(day))
 
     async def _orders_answered(self, day: date, listed: Sequence[FileRun]) -> Page:
         try:

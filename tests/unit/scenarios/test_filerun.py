@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from deploy.scenarios.model import FundingEvent, ReversalEvent
+from datetime import date
+
+from deploy.scenarios.filerun import FileRun
+from deploy.scenarios.model import FundingEvent, ReversalEvent, parse_scenario
+from deploy.scenarios.names import Namespace
 from deploy.scenarios.observed import Observed
-from tests.unit.scenarios.builders import DAY, a_receipt, a_run
+from tests.unit.scenarios.builders import DAY, NEXT_DAY, TEXT, a_receipt, a_run
 
 
 def test_a_run_owes_what_its_final_receipts_credited_match_included() -> None:
@@ -67,3 +71,13 @@ def test_orders_whose_last_word_is_pending_are_in_the_air() -> None:
     observed.add_confirmation({"order_id": "o1", "version": 2, "status": "confirmed"})
     observed.add_confirmation({"order_id": "o1", "version": 1, "status": "pending"})
     assert observed.orders_in_the_air() == []
+
+
+def test_after_its_last_day_a_file_repeats_its_last_prices_and_prices_every_fund() -> None:
+    text = TEXT.replace('prices: {F1: "24.00", F2: "10.00"}', 'prices: {F1: "24.00"}').replace(
+        "F2: {}}", "F2: {}, F3: {}}"
+    )
+    run = FileRun("two.yaml", Namespace(0), parse_scenario(text))
+    assert run.prices_of(NEXT_DAY) == {"F1": "24.00"}
+    assert run.prices_of(date(2026, 11, 24)) == {"F1": "24.00", "F2": "10.00", "F3": "1.00"}
+    assert run.prices_of(date(2026, 11, 19)) == {}

@@ -29,7 +29,6 @@ from services.contribution.rules.line import RESTORATION
 from services.contribution.rules.participant import Participant
 from services.contribution.rules.plan_rules import PlanRules, plan_rules_of
 from services.contribution.rules.records import LineRecord
-from services.contribution.rules.sources import SCHEDULED
 from services.contribution.rules.vesting import vested_percent
 from shared.runtime.clients import Connection
 from shared.values.trading_days import next_trading_day
@@ -112,7 +111,7 @@ def _left(row: Any, detail: dict[str, Any], record: LineRecord | None) -> dict[s
 def _forfeit(plan: PlanRules, person: Participant, day: date, lines: list[_Line]) -> dict[str, Any]:
     """By line the cents of each source, and how much of the line was forfeited before: a name that no repeat has."""
     by_line: dict[str, dict[str, int]] = {}
-    for source in sorted(plan.sources & SCHEDULED):
+    for source in sorted(plan.vesting.schedules):
         percent = vested_percent(plan.vesting, source, person, day)
         holdings = {line.identity: Holding(line.left.get(source, 0), line.forfeited.get(source, 0)) for line in lines}
         for identity, cents in unvested_by_line(holdings, percent).items():

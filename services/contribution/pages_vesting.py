@@ -32,12 +32,13 @@ async def plan_vesting(pool: Pool, request: Any) -> tuple[int, Any]:
     if body is None:
         return 404, {"code": "unknown_plan", "detail": f"No facts of this plan govern {day}."}
     plan = plan_rules_of(plan_id, orjson.loads(body))
+    sources = sorted(plan.sources | plan.vesting.schedules.keys())  # Money of a source no longer taken is still there.
     forfeited = await _forfeited(pool, plan_id, day)
     participants = []
     for row in await pool.fetch(store_vesting.PEOPLE_ON, plan_id, day):
         person = _person(row["person"])
         years = vesting_service(person, day)
-        percents = {source: vested_percent(plan.vesting, source, person, day) for source in sorted(plan.sources)}
+        percents = {source: vested_percent(plan.vesting, source, person, day) for source in sources}
         one = {"participant_id": row["participant_id"], "years": years, "percents": percents}
         if row["participant_id"] in forfeited:
             one["forfeited_cents"] = forfeited[row["participant_id"]]

@@ -290,6 +290,7 @@ class MoneyPlane:
     async def _poll_records(self, slices: list[Slice]) -> None:
         started = time.perf_counter()
         lanes = list({part.lane.number: part.lane for part in slices}.values())
+        await self.guards.points.reach("before_lock")
         with poll_span(slices):
             async with self._transaction(lanes) as work:
                 await self.poll.move(work, slices)

@@ -20,6 +20,8 @@ from tests.support.chaos_run import Background, Disturb, Run, run_payday
 from tests.support.chaos_store import is_inserting, lose_an_outbox_row, owners_of_lanes, slow_down_outbox
 from tests.support.waiting import eventually
 
+FETCHED_BYTES = 4_000
+"""Some lines: a zombie that had decided all that it had fetched can do no harm."""
 RED_SECONDS = 12.0
 """How long a run that may be unable to end is waited for."""
 
@@ -130,9 +132,9 @@ async def test_without_identities_a_resend_is_seen(payday: Path, undisturbed: Ru
 
 
 async def freeze_an_owner(run: Run) -> None:
-    """Freeze a contribution worker amid its polls; it wakes up when others have done its work."""
-    run.wishes.wish("contribution", "after_commit", "freeze", topic=PAYROLL_RECEIPTS.name)
-    pid = await run.wishes.obeyed("contribution", "after_commit")
+    """Freeze a contribution worker that is about to decide a line; it goes on when others have decided it."""
+    run.wishes.wish("contribution", "before_lock", "freeze", topic=PAYROLL_RECEIPTS.name, buffered=FETCHED_BYTES)
+    pid = await run.wishes.obeyed("contribution", "before_lock")
     try:
         owners = set((await owners_of_lanes(run.running.database_url("contribution"))).values())
         assert len(owners) > 1, "both workers own lanes"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shared.runtime.guards import ClaimGuard, GapGuard, Guards, IdentityGuard, OffsetGuard, Points, SequenceGuard
-from shared.runtime.metrics import RECORDS_PUBLISHED
+from shared.runtime.metrics import BUFFERED_BYTES, RECORDS_PUBLISHED
 
 FOLDER_VARIABLE = "NESTWORK_TEST_FOLDER"
 WITHOUT_VARIABLE = "NESTWORK_TEST_WITHOUT"
@@ -72,9 +72,9 @@ REPLACEMENTS: dict[str, type] = {
 class FaultPoints(Points):
     """Kills or freezes this process at a point, when a file of the test asks for it.
 
-    The file is called ``SERVICE.POINT`` or ``SERVICE.POINT.TOPIC`` and says ``kill 3``: at the third passing from now
-    in one process (with a topic: of those that published something to it). It is renamed before the fault, so that
-    the worker's successor lives.
+    The file is called ``SERVICE.POINT`` or ``SERVICE.POINT.TOPIC`` and says ``kill 3 0``: at the third passing from now
+    in one process (with a topic: of those that published something to it) with so many bytes fetched and not decided.
+    It is renamed before the fault, so that the worker's successor lives.
     """
 
     def __init__(self, service: str, folder: Path) -> None:
@@ -97,7 +97,9 @@ class FaultPoints(Points):
 
     def _count(self, file: Path) -> None:
         try:
-            action, number = file.read_text().split()
+            action, number, buffered = file.read_text().split()
+            if BUFFERED_BYTES._value.get() < int(buffered):
+                return
             self.passed[file.name] += 1
             if self.passed[file.name] < int(number):
                 return

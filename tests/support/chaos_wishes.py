@@ -15,11 +15,16 @@ class Wishes:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def wish(self, service: str, point: str, action: str = "kill", *, passing: int = 1, topic: str = "") -> None:
-        """Let the next worker of ``service`` that passes ``point`` for the ``passing``-th time have the fault."""
+    def wish(
+        self, service: str, point: str, action: str = "kill", *, passing: int = 1, topic: str = "", buffered: int = 0
+    ) -> None:
+        """Let the next worker of ``service`` that passes ``point`` for the ``passing``-th time have the fault.
+
+        Only passings count at which it has fetched and not yet decided at least ``buffered`` bytes.
+        """
         name = ".".join(part for part in (service, point, topic) if part)
         unfinished = self.folder / f"{name}.new"
-        unfinished.write_text(f"{action} {passing}")
+        unfinished.write_text(f"{action} {passing} {buffered}")
         unfinished.rename(self.folder / f"{name}.wish")
 
     def done(self, service: str, point: str) -> list[int]:

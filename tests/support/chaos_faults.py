@@ -185,10 +185,10 @@ async def sessions_terminated(field: Field) -> None:
 
 
 async def lanes_locked(field: Field) -> None:
-    """Another session holds the lanes' rows of a service."""
+    """Another session holds the lanes' rows of a service, until it gives up or a worker has it ended."""
     connection = await asyncpg.connect(field.cluster.url_of(f"nestwork_{field.dice.choice(SERVICES)}"))
     try:
-        with contextlib.suppress(asyncpg.PostgresError, OSError):
+        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             async with connection.transaction():
                 await connection.execute("SELECT 1 FROM lanes FOR UPDATE")
                 await asyncio.sleep(DOWN_SECONDS)

@@ -23,7 +23,8 @@ from tests.support.chaos_load import Load
 from tests.support.chaos_world import PLANS
 from tests.support.events import Outgoing
 
-HEAD_DAY = date(2026, 11, 17)
+HEAD_DAY = date(2026, 12, 29)
+"""The day before the first; a run of minutes goes on into a year whose limits it loads itself."""
 STEP_SECONDS = 600.0
 """How long any step of a day may take under faults."""
 

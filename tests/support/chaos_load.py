@@ -19,7 +19,7 @@ from shared.runtime.settings import Settings
 from tests.support.chaos_world import Said, World
 from tests.support.events import Outgoing, home
 
-SINGLE = frozenset({"plans.v1", "funds.v1", "payroll.runs.v1", "market.prices.v1", "day.commands.v1"})
+SINGLE = frozenset({"plans.v1", "funds.v1", "limits.v1", "payroll.runs.v1", "market.prices.v1", "day.commands.v1"})
 IN_FLIGHT_MAX = 500
 SEND_SECONDS = 180.0
 

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from shared.events import topics
+from shared.events.limits import LimitsFact
 from tests.support import events
 from tests.support.events import Outgoing
 
@@ -17,6 +18,10 @@ PLANS = tuple(f"PLAN{number}" for number in range(6))
 SOURCES = ("pre_tax", "roth", "match")
 POISON_SOURCE = "/tests/poison"
 SENT_MAX = 3_000
+NEXT_YEAR = {
+    "year": 2027, "elective_deferral_cents": 2_500_000, "catch_up_cents": 800_000, "annual_additions_cents": 7_400_000,
+    "compensation_cents": 37_000_000, "notice": "made up",
+}  # fmt: skip
 POISON: dict[str, Callable[[Outgoing], Outgoing]] = {
     "NOT_JSON": lambda line: line.but(value=b"{"),
     "WRONG_SHAPE": lambda line: line.but(body={"amounts": "all of it"}),
@@ -69,7 +74,8 @@ class World:
 
     def head(self) -> list[Outgoing]:
         """Facts, census and first elections, for the day before the first."""
-        said = [events.fund_fact(fund, decimals) for fund, decimals in FUNDS.items()]
+        said = [events.event(topics.LIMITS, str(NEXT_YEAR["year"]), LimitsFact.ce_type, NEXT_YEAR)]
+        said += [events.fund_fact(fund, decimals) for fund, decimals in FUNDS.items()]
         said += [events.plan_fact(plan, sources=list(SOURCES)) for plan in PLANS]
         said += [events.census(person, plan) for person, plan in self.people.items()]
         chosen = [person for person in self.people if self.dice.random() < 0.8]

@@ -1,4 +1,4 @@
-"""The engine on the same lines: contribution, recorded, allocated; two workers, one for each step.
+"""The engine on the same lines: contribution, recorded, allocated; two workers for each step, as Java has threads.
 
 Its input is its own contract, so the lines are said again in it, with the same people, cents, repeats and faults; the
 people, their plans, elections and limits are facts that the engine is told first. Money is released at a cut, so the
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import signal
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ import psutil
 from deploy.bench import costs
 from deploy.bench.store import Progress, open_progress
 from deploy.cluster import Cluster
+from deploy.cluster.state import ProcessRecord
 from deploy.operate import store_day
 from deploy.operate.day import Closer
 from deploy.operate.target import of_folder
@@ -49,7 +51,9 @@ NAME, TITLE = "engine", "Nestwork: contribution and allocation"
 GUARANTEE = "effectively once: position, books and outbox in one database transaction, repeats dropped by sequence"
 SOURCE = "/payroll/acme"
 EVE, DAY = date(2026, 11, 19), date(2026, 11, 20)
-WORKERS, BYSTANDERS = ("contribution", "allocation"), ("trading", "valuation")
+SERVICES, BYSTANDERS = ("contribution", "allocation"), ("trading", "valuation")
+WORKERS_EACH = 2
+"""The steps follow each other (the cut stands behind the lines), so two processes work at a time, as two threads do."""
 SOURCES = ["pre_tax", "roth", "after_tax", "match"]
 FUND_OF = {fund: f"{place}_{fund}" for place, fund in enumerate(job.FUNDS)}
 """Ties of a split go to the fund that stands first: by its id here, by its place in the list at the peers."""
@@ -170,13 +174,13 @@ class EngineBench:
         self.config = of_folder(cluster.folder)
 
     async def prepare(self, messages: list[tuple[bytes, bytes]]) -> None:
-        """Facts, a closed day before, the lines and the cut behind them: then only the two workers must start."""
+        """Facts, a closed day before, the lines and the cut behind them: then only the workers must start."""
         async with open_bulk_publisher(self.config) as publisher:
             belongs = plans_of(messages)
             await publisher.publish_mixed(head(belongs))
             await publisher.publish_mixed(census_and_elections(belongs))
             await self._close(EVE, built=True)
-            for service in WORKERS:
+            for service in SERVICES:
                 self._hold(service)
             lines = (Outgoing(key.decode(), value, Contribution.ce_type, line_id(key, value), SOURCE)
                      for key, value in messages)  # fmt: skip
@@ -186,13 +190,23 @@ class EngineBench:
             self._hold(service)
 
     def _hold(self, service: str) -> None:
-        self.cluster.hold(f"{service}-0")
-        self.cluster.kill_worker(service)
+        for record in self._workers(service):
+            self.cluster.hold(record.name)
+            record.identity.send(signal.SIGKILL)
+
+    def _workers(self, *services: str) -> list[ProcessRecord]:
+        """The workers of these services as last started."""
+        return [record for record in self.cluster.workers() if record.name.rpartition("-")[0] in services]
+
+    def kill(self, service: str) -> None:
+        """kill -9 of all workers of a service; the supervisor starts them again."""
+        for record in self._workers(service):
+            record.identity.send(signal.SIGKILL)
 
     def release(self) -> None:
-        """Start both workers."""
-        for service in WORKERS:
-            self.cluster.release(f"{service}-0")
+        """Start the workers of both services."""
+        for record in self._workers(*SERVICES):
+            self.cluster.release(record.name)
 
     async def _close(self, day: date, *, built: bool) -> None:
         async with await open_pool("nestwork_trading", self.config, size=1) as pool:
@@ -227,7 +241,7 @@ class EngineBench:
             last, changed = -1, time.time()
             async with asyncio.timeout(WAIT_SECONDS):
                 while True:
-                    entries = sum([await self.progress.entries(service) for service in WORKERS])
+                    entries = sum([await self.progress.entries(service) for service in SERVICES])
                     total = await ends.total()
                     if total + entries != last:
                         last, changed = total + entries, time.time()
@@ -238,17 +252,18 @@ class EngineBench:
             await consumer.stop()
 
     async def _unpublished(self) -> int:
-        return sum([await self.progress.unpublished(service) for service in WORKERS])
+        return sum([await self.progress.unpublished(service) for service in SERVICES])
 
     def cpu(self) -> dict[str, float]:
         """CPU seconds of both workers together, of the broker and of PostgreSQL."""
         seconds = costs.cpu_seconds(self.cluster.state)
-        return {"worker": sum(self._own(service) for service in WORKERS), "broker": seconds["broker"],
-                "postgres": seconds["postgres"]}  # fmt: skip
+        workers = sum(self._own(record.pid) for record in self._workers(*SERVICES))
+        return {"worker": workers, "broker": seconds["broker"], "postgres": seconds["postgres"]}
 
-    def _own(self, service: str) -> float:
+    @staticmethod
+    def _own(pid: int) -> float:
         try:
-            times = psutil.Process(self.cluster.worker(service).pid).cpu_times()
+            times = psutil.Process(pid).cpu_times()
         except psutil.NoSuchProcess:
             return 0.0
         return float(times.user + times.system)
@@ -257,7 +272,9 @@ class EngineBench:
 async def open_bench(stack: AsyncExitStack, home: Path, options: dict[str, Any]) -> EngineBench:
     """A fresh cluster."""
     folder = home / f"engine-{int(time.time())}"
-    cluster = await stack.enter_async_context(await Cluster.start(folder, partitions=wire.PARTITIONS, **options))
+    workers = dict.fromkeys(SERVICES, WORKERS_EACH)
+    started = await Cluster.start(folder, partitions=wire.PARTITIONS, workers=workers, **options)
+    cluster = await stack.enter_async_context(started)
     progress = await open_progress(of_folder(folder))
     stack.push_async_callback(progress.close)
     return EngineBench(cluster, progress)
@@ -289,19 +306,19 @@ async def run(home: Path, options: dict[str, Any], count: int, seed: int) -> dic
 
 
 async def kill(home: Path, options: dict[str, Any], count: int, seed: int) -> dict[str, Any]:
-    """kill -9 of each of the two workers when it is about 40 % through; the supervisor starts them again."""
+    """kill -9 of both workers of each service when it is about 40 % through; the supervisor starts them again."""
     messages, dice = restated(count, seed), random.Random(seed)
     async with AsyncExitStack() as stack:
         bench = await open_bench(stack, home, options)
         await bench.prepare(messages)
-        begins = {service: await bench.progress.entries(service) for service in WORKERS}
+        begins = {service: await bench.progress.entries(service) for service in SERVICES}
         bench.release()
         resumed = []
-        for service in WORKERS:
+        for service in SERVICES:
             await bench.until(service, begins[service] + int(count * 0.4))
             await asyncio.sleep(dice.uniform(0, 0.12))
             seen, killed = await bench.progress.entries(service), time.time()
-            bench.cluster.kill_worker(service)
+            bench.kill(service)
             resumed.append(await bench.grows(service, seen, killed))
         await bench.drained()
         finding = await check(bench, wanted(messages))

@@ -24,14 +24,13 @@ EPOCH_DAY = date(2000, 1, 1).toordinal()
 # The first of all dates (the time before the first cut) is -infinity: the client sends it so in parameters.
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-NUMPY_PAYS_FROM = 24
-"""Elements; a shorter array is packed faster without it."""
 TEXT_OID, INT2_OID, INT4_OID, INT8_OID = 25, 21, 23, 20
 
 Column = Callable[[Iterable[Any]], list[bytes]]
 _length = _day = struct.Struct(">i").pack
 _instant = struct.Struct(">q").pack
 _array_head = struct.Struct(">iiiiii").pack
+_empty_array = struct.Struct(">iiii").pack
 
 
 def _fixed(code: str, size: int) -> Column:
@@ -90,40 +89,49 @@ def _texts(values: Iterable[Any]) -> list[bytes]:
     return cells
 
 
-def _integers(oid: int, code: str, size: int) -> Column:
-    kind = np.dtype([("size", ">i4"), ("value", f">i{size}")])
-    structs: dict[int, Callable[..., bytes]] = {}
-
-    def body_of(array: Sequence[int]) -> bytes:
-        count = len(array)
-        if count >= NUMPY_PAYS_FROM:
-            numbers = np.array(array)
-            if numbers.dtype != np.int64:
-                raise ValueError("an array of integers holds something else, or a number beyond 64 bits")
-            if size < numbers.itemsize and (
-                numbers.min() < -(1 << (8 * size - 1)) or numbers.max() >= 1 << (8 * size - 1)
-            ):
-                raise ValueError("a number is too large for its array")
-            buffer = np.empty(count, dtype=kind)
-            buffer["size"] = size
-            buffer["value"] = numbers
-            return buffer.tobytes()
-        pack = structs.get(count)
-        if pack is None:
-            pack = structs[count] = struct.Struct(">" + f"i{code}" * count).pack
-        flat: list[Any] = [size] * (2 * count)
-        flat[1::2] = array
-        return pack(*flat)
+def _integers(oid: int, size: int) -> Column:
+    """A column of integer arrays: all their elements become bytes at once, and each row gets its slice."""
+    element = np.dtype([("size", ">i4"), ("value", f">i{size}")])
+    limit = 1 << (8 * size - 1)
+    heads = _ArrayHeads(oid, element.itemsize)
 
     def encode(values: Iterable[Any]) -> list[bytes]:
-        return [NULL if array is None else _array_cell(oid, len(array), body_of(array)) for array in values]
+        arrays = list(values)
+        numbers = np.array([*chain.from_iterable(filter(None, arrays))] or [0])
+        if numbers.dtype != np.int64:
+            raise ValueError("an array of integers holds something else, or a number beyond 64 bits")
+        if numbers.min() < -limit or numbers.max() >= limit:
+            raise ValueError("a number is too large for its array")
+        buffer = np.empty(len(numbers), dtype=element)
+        buffer["size"], buffer["value"] = size, numbers
+        body, start, cells = buffer.tobytes(), 0, []
+        for array in arrays:
+            if array is None:
+                cells.append(NULL)
+                continue
+            end = start + len(array) * element.itemsize
+            cells.append(heads[len(array)] + body[start:end])
+            start = end
+        return cells
 
     return encode
 
 
+class _ArrayHeads(dict[int, bytes]):
+    """What stands before the elements of a one-dimensional array without NULLs, by how many there are."""
+
+    def __init__(self, oid: int, element_bytes: int) -> None:
+        super().__init__({0: _empty_array(12, 0, 0, oid)})
+        self.oid, self.element_bytes = oid, element_bytes
+
+    def __missing__(self, count: int) -> bytes:
+        head = self[count] = _array_head(20 + count * self.element_bytes, 1, 0, self.oid, count, 1)
+        return head
+
+
 def _array_cell(oid: int, count: int, body: bytes) -> bytes:
     if not count:
-        return _length(12) + struct.pack(">iii", 0, 0, oid)
+        return _empty_array(12, 0, 0, oid)
     return _array_head(20 + len(body), 1, 0, oid, count, 1) + body
 
 
@@ -141,9 +149,9 @@ ENCODERS: dict[str, Column] = {
     "date": _repeated(lambda day: _day(-(2**31) if day == date.min else day.toordinal() - EPOCH_DAY)),
     "timestamp with time zone": _repeated(lambda instant: _instant((instant - EPOCH) // MICROSECOND)),
     "text[]": _texts,
-    "bigint[]": _integers(INT8_OID, "q", 8),
-    "integer[]": _integers(INT4_OID, "i", 4),
-    "smallint[]": _integers(INT2_OID, "h", 2),
+    "bigint[]": _integers(INT8_OID, 8),
+    "integer[]": _integers(INT4_OID, 4),
+    "smallint[]": _integers(INT2_OID, 2),
 }
 """How the columns of the journals are written; a table with a column of another type is left to the client."""
 _types: WeakKeyDictionary[Connection, dict[str, dict[str, str]]] = WeakKeyDictionary()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import groupby
 from typing import Any
 
 import aiohttp
@@ -26,13 +27,14 @@ from deploy.bench.following import (
 )
 from deploy.bench.publishing import BulkPublisher, Packed, open_bulk_publisher
 from deploy.bench.store import STAGES, Progress, open_progress
-from deploy.bench.world import World, close_request, value_request
+from deploy.bench.world import LINES_PER_YEAR_MAX, World, close_request, value_request
 from deploy.cluster import Cluster
 from deploy.scenarios.pages import Pages
 from deploy.scenarios.runner import is_answered
 from shared.events.topics import ALL_TOPICS
 from shared.runtime.settings import Settings
-from shared.values.trading_days import next_trading_day, previous_trading_day
+from shared.values.nyse_calendar import LAST_YEAR
+from shared.values.trading_days import previous_trading_day, trading_days_between
 
 FIRST_PAYDAY = date(2026, 11, 20)
 SECONDS_PER_LINE_MAX = 0.005
@@ -193,6 +195,22 @@ def faults_of(world: World, receipts: ReceiptTotals, closed: dict[str, Any]) -> 
     return faults
 
 
+def paydays(count: int, per_participant: int = 1) -> list[date]:
+    """The first ``count`` paydays, of which everybody is paid on one of ``per_participant``.
+
+    Raises ``ValueError`` when the exchange's calendar ends before, or when they would be cut by the limits of a year.
+    """
+    known = trading_days_between(FIRST_PAYDAY, date(LAST_YEAR, 12, 31))[:-1]  # Its last date is never closed.
+    if count > len(known):
+        raise ValueError(f"the exchange calendar ends with {LAST_YEAR}, after {len(known)} paydays")
+    for year, of_year in groupby(known[:count], key=lambda day: day.year):
+        if (lines := len(list(of_year)) // per_participant) > LINES_PER_YEAR_MAX:
+            raise ValueError(
+                f"{lines} paydays in {year} pass the yearly limit of deferrals: at most {LINES_PER_YEAR_MAX} do not"
+            )
+    return known[:count]
+
+
 @asynccontextmanager
 async def open_bench(cluster: Cluster, world: World) -> AsyncIterator[PaydayBench]:
     """A bench on a running cluster; what it opened is closed when the block ends."""
@@ -218,11 +236,9 @@ async def run_paydays(cluster: Cluster, world: World, rounds: int, say: Say, *, 
         say("publishing facts, census and elections")
         prepared = await bench.prepare(FIRST_PAYDAY)
         results: list[dict[str, Any]] = []
-        payday = FIRST_PAYDAY
-        for number in range(1, rounds + 1):
+        for number, payday in enumerate(paydays(rounds), start=1):
             say(f"payday {number} of {rounds}: {payday}, {world.participants} contributions")
             results.append(await bench.round(payday))
-            payday = next_trading_day(payday)
         sizes = await bench.progress.table_bytes()
         found = {"floors": await measure_floors(cluster, bench.logs, bench.begins, results[-1], say)} if floors else {}
     return {

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from deploy.bench.payday import FIRST_PAYDAY, PaydayBench, Say, open_bench
+from deploy.bench.payday import FIRST_PAYDAY, PaydayBench, Say, open_bench, paydays
 from deploy.bench.world import SOURCES, Event, World, amounts_of, bench_event, fund_id, participant_id, plan_id
 from deploy.cluster import Cluster
 from shared.events import topics
@@ -20,7 +20,6 @@ from shared.events.census import Census
 from shared.events.payroll import Contribution, PayrollFunded
 from shared.events.plan import PlanFact
 from shared.events.requests import ElectionChanged
-from shared.values.trading_days import next_trading_day
 
 OFF, ON = "rules_off", "rules_on"
 TURNS = (OFF, ON, ON, OFF)
@@ -133,12 +132,11 @@ async def compare_rules(cluster: Cluster, participants: int, rounds: int, say: S
 async def _take_turns(
     bench: PaydayBench, worlds: dict[str, World], turns: tuple[str, ...], say: Say
 ) -> list[dict[str, Any]]:
-    measured, payday = [], FIRST_PAYDAY
-    for number, side in enumerate(turns, start=1):
+    measured = []
+    for number, (side, payday) in enumerate(zip(turns, paydays(len(turns), len(worlds)), strict=True), start=1):
         bench.world = worlds[side]
         say(f"payday {number} of {len(turns)}: {payday}, {bench.world.participants} contributions, {side}")
         measured.append({"side": side, **await bench.round(payday)})
-        payday = next_trading_day(payday)
     return measured
 
 

@@ -1,6 +1,6 @@
 """The payday that is measured: plans, funds, participants and their lines, the same at every run.
 
-Pure. Everything follows from a participant's number, so the expected totals are known without asking the engine.
+Everything follows from a participant's number, so the expected totals are known without asking the engine.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from deploy.bench import limits
 from shared.events import topics
 from shared.events.census import Census
 from shared.events.fund import FundFact
+from shared.events.limits import LimitsFact
 from shared.events.market import CloseRequested, PriceFact, ValueRequested
 from shared.events.payroll import Contribution, PayrollFunded
 from shared.events.plan import PlanFact
@@ -48,7 +50,9 @@ class World:
     funds: int = FUNDS
 
     def head(self) -> Iterator[Event]:
-        """Funds and plans."""
+        """Limits of the years that have none, so that paydays may run into them; funds and plans."""
+        for year in limits.unannounced_years():
+            yield bench_event(topics.LIMITS, str(year), LimitsFact.ce_type, f"{year}:limits", **limits.made_up(year))
         for number in range(self.funds):
             fund = fund_id(number)
             yield bench_event(topics.FUNDS, fund, FundFact.ce_type, f"{fund}:fund", fund_id=fund, share_decimals=3)
@@ -133,6 +137,10 @@ def value_request(day: date) -> Event:
     return bench_event(
         topics.DAY_COMMANDS, str(day), ValueRequested.ce_type, f"value:{day}", trade_date=day.isoformat()
     )
+
+
+LINES_PER_YEAR_MAX = 24_500_00 // (10_007 + 30_010 + 4_003 + 5_008)
+"""Paydays of a calendar year that keep everybody below the elective limit, by the largest line. Law: IRC 402(g)."""
 
 
 def amounts_of(number: int) -> list[tuple[str, int]]:

@@ -60,6 +60,7 @@ def payday(
     _check_partitions(partitions, as_json=as_json)
     if floors and compare_rules:
         fail("--floors and --compare-rules are two measurements: run one after the other", as_json=as_json, status=2)
+    _check_rounds(rounds, compare_rules, as_json=as_json)
     measure = _compare_rules if compare_rules else partial(_payday, floors=floors)
     try:
         document = asyncio.run(measure(participants, workers, partitions, rounds, keep))
@@ -147,6 +148,16 @@ def scale(
         _print_scale(document)
     if not document["ok"]:
         raise typer.Exit(1)
+
+
+def _check_rounds(rounds: int, compare_rules: bool, *, as_json: bool) -> None:
+    from deploy.bench.payday import paydays
+    from deploy.bench.ruled import TURNS
+
+    try:
+        paydays(*(rounds * len(TURNS), len(set(TURNS))) if compare_rules else (rounds,))
+    except ValueError as problem:
+        fail(f"--rounds {rounds}: {problem}", as_json=as_json, status=2)
 
 
 def _check_partitions(partitions: int, *, as_json: bool) -> None:

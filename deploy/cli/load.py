@@ -16,7 +16,7 @@ from deploy.load.profiles import ProfileName
 
 if TYPE_CHECKING:
     from deploy.load.result import LoadResult
-    from deploy.load.run import Wish
+    from deploy.load.wish import Wish
 
 RESULT_NAME = "result.json"
 
@@ -70,7 +70,7 @@ def run(
 ) -> None:
     """Offer payroll lines by the clock. Exit 0 only when each got one answer and every cent is where it belongs."""
     from deploy.cluster import ClusterError
-    from deploy.load.run import Wish
+    from deploy.load.wish import Wish
     from deploy.operate.target import TROUBLE
     from shared.runtime.logs import configure_logs
 
@@ -82,7 +82,7 @@ def run(
         wish = Wish(participants, parse_rate(rate), profile, seconds, seed, close)
         if shape or close_at or kill_at:
             wish = _own(wish, told, shape, close_at, kill_at)
-        wish.lines()
+        wish.refuse_senseless()
         result = asyncio.run(_run(wish, folder, partitions, workers, i_know))
     except (*TROUBLE, ClusterError) as problem:
         fail(str(problem) or "the engine did not get there in time", as_json=as_json)

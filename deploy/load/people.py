@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from deploy.bench import limits
 from deploy.bench.world import PERCENTS, STEPS
 from deploy.wire.outgoing import Outgoing, event
 from shared.events import topics
 from shared.events.census import Census
 from shared.events.fund import FundFact
+from shared.events.limits import LimitsFact
 from shared.events.payroll import Contribution
 from shared.events.plan import PlanFact
 from shared.events.requests import ElectionChanged
@@ -90,6 +92,12 @@ class Crowd:
     def line_cents(self, line: int) -> int:
         """All cents of a line; all of it is acceptable."""
         return sum(line_amounts(line, line % self.participants))
+
+
+def made_up_limits(year: int) -> Addressed:
+    """Limits of a year that has none yet, the same in every run."""
+    figures = limits.made_up(year)
+    return topics.LIMITS.name, event(str(year), LimitsFact.ce_type, f"{year}:limits", LOAD_SOURCE, **figures)
 
 
 def line_amounts(line: int, number: int) -> tuple[int, int, int]:

@@ -14,24 +14,22 @@ from typing import Any
 
 import numpy as np
 
-from deploy.bench import costs
+from deploy.bench import costs, limits
 from deploy.load import days, killing, measure, store
 from deploy.load.flight import Flight
 from deploy.load.following import following
 from deploy.load.owners import Owners
-from deploy.load.people import LINES_PER_PERSON_MAX, PLANS, Crowd, plan_id
-from deploy.load.profiles import OWN, PROFILE, Profile, ProfileName, intended_seconds, line_count, step_bounds
+from deploy.load.people import PLANS, Crowd, made_up_limits, plan_id
+from deploy.load.profiles import intended_seconds, step_bounds
 from deploy.load.result import Correctness, Kill, LoadResult
 from deploy.load.sending import Sender
 from deploy.load.surroundings import OtherWork, memory_mb, surroundings
 from deploy.load.target import Target
-from deploy.operate.target import OperatorError
+from deploy.load.wish import FIRST_PAYDAY, Wish
 from deploy.wire.publish import BulkPublisher, open_bulk_publisher
 from shared.runtime.clients import kafka_producer
-from shared.values.trading_days import next_trading_day, previous_trading_day
+from shared.values.trading_days import next_trading_day
 
-FIRST_PAYDAY = date(2026, 11, 20)
-LINES_MAX = 5_000_000
 LEAD_SECONDS = 0.5
 """Between the decision to start and the first intended moment."""
 DAY_SECONDS_MAX = 900.0
@@ -40,49 +38,6 @@ AFTER_KILL_SECONDS = 10.0
 HELD_SERVICE = "contribution"
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What was asked for. ``rate`` None means as fast as lines are answered; ``own`` is a shape that was told."""
-
-    participants: int
-    rate: float | None
-    profile: ProfileName
-    seconds: float
-    seed: int = 1
-    close: bool = True
-    own: Profile | None = None
-    own_text: str | None = None
-
-    @property
-    def shape(self) -> Profile:
-        """What the run looks like."""
-        return self.own or PROFILE[self.profile]
-
-    @property
-    def name(self) -> str:
-        """What the shape is called."""
-        return OWN if self.own else self.profile
-
-    def lines(self) -> int:
-        """How many lines there will be, at most. Raises ``OperatorError`` when it is too many, or none."""
-        per_person = self.participants * LINES_PER_PERSON_MAX
-        if self.rate is None:
-            if self.profile not in ("steady", "backlog"):
-                raise OperatorError(f"--rate max has no shape: it goes with steady or backlog, not with {self.profile}")
-            return self.participants if self.profile == "backlog" else min(per_person, LINES_MAX)
-        count = line_count(self.shape.pieces(self.rate, self.seconds))
-        if count < 1:
-            raise OperatorError("that is not one line: raise --rate or --seconds")
-        if count > LINES_MAX:
-            raise OperatorError(f"{count} lines are more than {LINES_MAX}: lower --rate or --seconds")
-        if count > per_person:
-            raise OperatorError(
-                f"{count} lines of {self.participants} participants would pass the yearly limit of deferrals; "
-                f"at least {-(-count // LINES_PER_PERSON_MAX)} participants are needed"
-            )
-        return count
 
 
 @dataclass
@@ -101,17 +56,24 @@ class Run:
 
     async def prepare(self) -> None:
         """Publish plans, funds, people; close the date before, so that all of it is in force."""
-        config = self.target.config
-        last = await store.last_cut(config)
-        eve = next_trading_day(last) if last else previous_trading_day(FIRST_PAYDAY)
+        closes = self.wish.closes(await store.last_cut(self.target.config))
+        if closes:
+            self.payday = closes[1]
+        await self._load_limits(self.payday.year)
         await self.publisher.publish_mixed(self.crowd.head())
         await self.publisher.publish_mixed(self.crowd.people())
-        if not self.wish.close:
+        if not closes:
             return
-        self.say(f"closing {eve}, so that plans, funds and people are in force")
-        await self._close(eve)
-        self.payday = next_trading_day(eve)
+        self.say(f"closing {closes[0]}, so that plans, funds and people are in force")
+        await self._close(closes[0])
         self.closed.clear()
+
+    async def _load_limits(self, year: int) -> None:
+        """Make up the limits of a year that has none: its lines would all be held. What was loaded there stays."""
+        if not limits.is_unannounced(year) or await store.has_limits(self.target.config, year):
+            return
+        self.say(f"no limits are known for {year}: loading made-up ones")
+        await self.publisher.publish_mixed([made_up_limits(year)])
 
     async def _close(self, day: date) -> None:
         self.closed.append(

@@ -1,4 +1,4 @@
-"""What the load asks the services' databases: the last date that was cut, and where its money is in the end."""
+"""What the load asks the services' databases: the last date that was cut, limits, and where its money is in the end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from shared.runtime.clients import connect
 from shared.runtime.settings import Settings
 
 LAST_CUT = "SELECT max(trade_date) FROM day_marks WHERE kind = 'cut'"
+HAS_LIMITS = "SELECT EXISTS (SELECT FROM facts WHERE topic = 'limits.v1' AND key = $1)"
 INVESTED = """
 SELECT participant_id, split_part(holding.key, '/', 1) AS source, sum((holding.value ->> 1)::bigint)::bigint AS cents
 FROM positions, jsonb_each(holdings::jsonb) AS holding
@@ -22,6 +23,15 @@ async def last_cut(config: Settings) -> date | None:
     try:
         found: date | None = await connection.fetchval(LAST_CUT)
         return found
+    finally:
+        await connection.close()
+
+
+async def has_limits(config: Settings, year: int) -> bool:
+    """Say whether somebody has loaded limits of ``year``."""
+    connection = await connect("nestwork_contribution", config)
+    try:
+        return bool(await connection.fetchval(HAS_LIMITS, str(year)))
     finally:
         await connection.close()
 

@@ -15,9 +15,14 @@ RUN_SECONDS_MAX = 600
 
 def load(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
     """Run the command and read its document."""
-    command = [str(ROOT / ".venv" / "bin" / "nestwork"), "load", "run", "--json", "--out", str(folder), *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS_MAX, check=False)
+    done = nestwork("load", "run", "--json", "--out", str(folder), *options)
     return done.returncode, json.loads(done.stdout)
+
+
+def nestwork(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run the installed command."""
+    command = [str(ROOT / ".venv" / "bin" / "nestwork"), *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS_MAX, check=False)
 
 
 @pytest.mark.timeout(RUN_SECONDS_MAX)
@@ -34,6 +39,24 @@ def test_a_run_is_answered_line_by_line_proven_and_drawn(tmp_path: Path, profile
     assert {path.name for path in tmp_path.iterdir()} == {
         "result.json", "latency.png", "throughput.png", "distribution.png", "index.html",
     }  # fmt: skip
+
+
+@pytest.mark.timeout(RUN_SECONDS_MAX)
+def test_a_kept_cluster_goes_on_into_a_year_without_announced_limits(tmp_path: Path) -> None:
+    cluster = ["--folder", str(tmp_path / "cluster")]
+    nestwork("up", *cluster)
+    try:
+        rest_of_2026 = ",".join(f"{number / 10}" for number in range(1, 29))
+        options = [*cluster, "--participants", "50", "--no-pictures"]
+        status, before = load(tmp_path, *options, "--shape", "5:20", "--close-at", rest_of_2026)
+        assert status == 0, before
+        assert before["correctness"]["days"][-1]["trade_date"] == "2026-12-31"
+        status, after = load(tmp_path, *options, "--rate", "20", "--seconds", "5")
+    finally:
+        nestwork("down", *cluster)
+    assert status == 0, after
+    assert [day["trade_date"] for day in after["correctness"]["days"]] == ["2027-01-05"]
+    assert after["correctness"]["final_receipts"] == 100
 
 
 @pytest.mark.timeout(RUN_SECONDS_MAX)

@@ -12,6 +12,7 @@ import pytest
 from deploy.bench.world import World, close_request, line_cents, value_request
 from shared.events.census import Census
 from shared.events.fund import FundFact
+from shared.events.limits import LimitsFact
 from shared.events.market import CloseRequested, PriceFact, ValueRequested
 from shared.events.payroll import Contribution, PayrollFunded
 from shared.events.plan import PlanFact
@@ -20,7 +21,7 @@ from shared.events.requests import ElectionChanged
 PAYDAY = date(2026, 11, 20)
 MODELS = {
     model.ce_type: model
-    for model in (Census, FundFact, PlanFact, PriceFact, Contribution, PayrollFunded, ElectionChanged)
+    for model in (Census, FundFact, LimitsFact, PlanFact, PriceFact, Contribution, PayrollFunded, ElectionChanged)
 }
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
+
 import pytest
 
-from deploy.load.run import Wish
 from deploy.load.target import NotLoopback, refuse_strangers
+from deploy.load.wish import Wish
 from deploy.operate.target import OperatorError
 from shared.runtime.settings import Settings
 
@@ -27,6 +30,26 @@ def test_a_run_knows_its_lines_beforehand() -> None:
 def test_a_run_that_makes_no_sense_is_refused(wish: Wish) -> None:
     with pytest.raises(OperatorError):
         wish.lines()
+
+
+def test_a_run_closes_its_eve_a_day_at_each_cut_and_one_at_the_end() -> None:
+    assert Wish(1, 1.0, "steady", 10.0).closes(None) == [date(2026, 11, 19), date(2026, 11, 20)]
+    soak = Wish(1, 1.0, "soak", 200.0)
+    assert [str(day) for day in soak.closes(date(2026, 12, 30))] == [
+        "2026-12-31", "2027-01-04", "2027-01-05", "2027-01-06",
+    ]  # fmt: skip
+    assert Wish(1, 1.0, "steady", 10.0, close=False).closes(None) == []
+
+
+def test_a_run_that_would_outlast_the_calendar_is_refused_beforehand() -> None:
+    day = Wish(1_000, 1.0, "soak", 86_400.0)
+    with pytest.raises(OperatorError, match="which ends with 2028, has 530 after 2026-11-18"):
+        day.refuse_senseless()
+    replace(day, close=False).refuse_senseless()
+    short = Wish(1, 1.0, "steady", 10.0)
+    assert short.closes(date(2028, 12, 26))[-1] == date(2028, 12, 28)
+    with pytest.raises(OperatorError, match="take a new cluster"):
+        short.closes(date(2028, 12, 27))
 
 
 @pytest.mark.parametrize(

@@ -133,12 +133,14 @@ def own_profile(pieces: Sequence[Piece], cuts: Sequence[float] = (), kills: Sequ
 def intended_seconds(pieces: Sequence[Piece]) -> Seconds:
     """When each line is due, in seconds after the start, ascending.
 
-    Line k is due when the area under the rate reaches k + 1/2, so a rate of r spaces lines 1/r apart.
+    Line k is due when the area under the rate reaches k + 1/2, so a rate of r spaces lines 1/r apart. Where all of it
+    is less than a line, the one line is due at its half.
     """
+    first = min(0.5, _area(pieces) / 2)
     found, begins, before = [], 0.0, 0.0
     for piece in pieces:
-        after = before + piece.seconds * (piece.rate_from + piece.rate_to) / 2
-        areas: Seconds = np.arange(np.ceil(before - 0.5), np.ceil(after - 0.5), dtype=np.float64) + (0.5 - before)
+        after = before + _area([piece])
+        areas: Seconds = np.arange(np.ceil(before - first), np.ceil(after - first), dtype=np.float64) + (first - before)
         found.append(begins + _when(areas, piece))
         begins, before = begins + piece.seconds, after
     return np.concatenate(found) if found else np.empty(0)
@@ -154,8 +156,14 @@ def _when(areas: Seconds, piece: Piece) -> Seconds:
 
 
 def line_count(pieces: Sequence[Piece]) -> int:
-    """How many lines a schedule has, without making it."""
-    return round(sum(piece.seconds * (piece.rate_from + piece.rate_to) / 2 for piece in pieces))
+    """How many lines a schedule has, without making it: at least one when anything is offered at all."""
+    area = _area(pieces)
+    return max(round(area), 1 if area else 0)
+
+
+def _area(pieces: Sequence[Piece]) -> float:
+    """The lines under the rate of ``pieces``, as a number with a fraction."""
+    return sum(piece.seconds * (piece.rate_from + piece.rate_to) / 2 for piece in pieces)
 
 
 def step_bounds(seconds: float) -> list[tuple[float, float]]:

@@ -51,7 +51,7 @@ class Wish:
                 raise OperatorError(f"--rate max has no shape: it goes with steady or backlog, not with {self.profile}")
             return self.participants if self.profile == "backlog" else min(per_person, LINES_MAX)
         count = line_count(self.shape.pieces(self.rate, self.seconds))
-        if count < 1:
+        if count < 1 or self.rate * self.seconds < 0.5:
             raise OperatorError("that is not one line: raise --rate or --seconds")
         if count > LINES_MAX:
             raise OperatorError(f"{count} lines are more than {LINES_MAX}: lower --rate or --seconds")

@@ -29,6 +29,12 @@ PIECES = st.lists(
 )
 
 
+def test_what_is_less_than_a_line_is_one_line_at_its_half_and_nothing_is_none() -> None:
+    assert intended_seconds([Piece(1, 0.2, 0.2)]).tolist() == pytest.approx([0.5])
+    assert line_count([Piece(1, 0.2, 0.2)]) == 1
+    assert (len(intended_seconds([Piece(1, 0, 0)])), line_count([Piece(1, 0, 0)])) == (0, 0)
+
+
 def test_a_steady_rate_spaces_lines_evenly() -> None:
     due = intended_seconds(PROFILE["steady"].pieces(10, 2))
     assert np.allclose(due, np.arange(20) / 10 + 0.05)

@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from deploy.load.profiles import PROFILES, ProfileName, intended_seconds
 from deploy.load.target import NotLoopback, refuse_strangers
 from deploy.load.wish import Wish
 from deploy.operate.target import OperatorError
@@ -30,6 +31,12 @@ def test_a_run_knows_its_lines_beforehand() -> None:
 def test_a_run_that_makes_no_sense_is_refused(wish: Wish) -> None:
     with pytest.raises(OperatorError):
         wish.lines()
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_one_line_per_second_for_a_second_is_a_line_in_every_profile(profile: ProfileName) -> None:
+    wish = Wish(1, 1.0, profile, 1.0)
+    assert wish.lines() == len(intended_seconds(wish.shape.pieces(1.0, 1.0))) == 1
 
 
 def test_a_run_closes_its_eve_a_day_at_each_cut_and_one_at_the_end() -> None:

@@ -45,7 +45,9 @@ def parse_rate(text: str) -> float | None:
 def run(
     context: typer.Context,
     participants: Annotated[int, typer.Option(min=1, max=5_000_000, help="People who contribute.")] = 20_000,
-    rate: Annotated[str, typer.Option(help="Lines per second at the highest, or max.")] = "1000",
+    rate: Annotated[
+        str, typer.Option(help="Lines per second at the highest, or max: as many as are answered.")
+    ] = "1000",
     profile: Annotated[ProfileName, typer.Option(help="The shape of the load.")] = "steady",
     seconds: Annotated[float, typer.Option(min=1, max=86_400, help="How long lines are offered.")] = 60.0,
     shape: Annotated[
@@ -68,7 +70,11 @@ def run(
     i_know: Annotated[bool, typer.Option("--i-know", help="Allow servers that are not on this machine.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Offer payroll lines by the clock. Exit 0 only when each got one answer and every cent is where it belongs."""
+    """Offer payroll lines by the clock. Exit 0 only when each got one answer and every cent is where it belongs.
+
+    With --rate max, profiles say how many lines may be unanswered (up to 20,000) instead of how many come, and latency
+    counts from sending.
+    """
     from deploy.cluster import ClusterError
     from deploy.load.wish import Wish
     from deploy.operate.target import TROUBLE
@@ -159,6 +165,8 @@ def _print(result: LoadResult, written: list[Path]) -> None:
     out.print(
         f"answered   {achieved.answered} lines, {achieved.per_s} per second; last {achieved.drain_seconds} s later"
     )
+    if result.latency_from == "sent":
+        out.print("latency    from sending, not from when lines were due: --rate max sends only what was waited for")
     for name, one in result.latency_ms.items():
         out.print(f"{name:<20} p50 {one.p50} ms, p99 {one.p99} ms, p99.9 {one.p999} ms, max {one.max} ms")
     knee = result.knee_per_s or 0.0

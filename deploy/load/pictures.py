@@ -8,8 +8,12 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
-from deploy.load.result import LoadResult
+from deploy.load.result import LatencyFrom, LoadResult
 
+MOMENTS: dict[LatencyFrom, str] = {
+    "intended": "the intended moment", "sent": "sending, in a closed loop", "released": "the backlog's release",
+}  # fmt: skip
+"""What latencies count from, in words."""
 PERCENTS = (0.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 99.9, 99.95, 99.99)
 PICTURES = ("latency.png", "throughput.png", "distribution.png")
 
@@ -43,7 +47,11 @@ def _latency(axes: Any, result: LoadResult) -> None:
     seconds = [window.second for window in loaded]
     for name in ("p50", "p99", "max"):
         axes.plot(seconds, [max(getattr(window, name), 0.1) for window in loaded], label=name)
-    axes.set(xlabel="seconds, by intended moment", ylabel="publish to receipt, ms", yscale="log")
+    axes.set(
+        xlabel=f"seconds, by {MOMENTS[result.latency_from or 'intended']}",
+        ylabel="publish to receipt, ms",
+        yscale="log",
+    )
 
 
 def _throughput(axes: Any, result: LoadResult) -> None:
@@ -58,7 +66,9 @@ def _distribution(axes: Any, result: LoadResult) -> None:
         made = HdrHistogram.decode(text.encode())
         values = [made.get_value_at_percentile(percent) / 1000 for percent in PERCENTS]
         axes.plot([1 / (1 - percent / 100) for percent in PERCENTS], values, label=name.replace("_", " "))
-    axes.set(xscale="log", yscale="log", xlabel="percentile", ylabel="ms from the intended moment")
+    axes.set(
+        xscale="log", yscale="log", xlabel="percentile", ylabel=f"ms from {MOMENTS[result.latency_from or 'intended']}"
+    )
     axes.set_xticks([1, 2, 10, 100, 1000, 10000], ["0", "50", "90", "99", "99.9", "99.99"])
 
 
@@ -69,6 +79,7 @@ def _page(result: LoadResult) -> str:
         "profile": f"{result.profile}, {result.rate or 'max'} lines per second, {result.seconds:g} s",
         "offered": f"{result.offered.lines} lines, {result.offered.per_s} per second",
         "answered": f"{result.achieved.answered} lines, {result.achieved.per_s} per second",
+        "latency counts from": MOMENTS[result.latency_from or "intended"],
         "publish to receipt, ms": f"p50 {latency.p50}, p99 {latency.p99}, p99.9 {latency.p999}, max {latency.max}",
         "drained after": f"{result.achieved.drain_seconds} s",
         "books": verdict,

@@ -170,3 +170,20 @@ def step_bounds(seconds: float) -> list[tuple[float, float]]:
     """Begin and end of each step of a ramp, in seconds after the start."""
     step = seconds / RAMP_STEPS
     return [(number * step, (number + 1) * step) for number in range(RAMP_STEPS)]
+
+
+def share_of_peak(pieces: Sequence[Piece], second: float) -> float:
+    """The rate at a moment as a share of the highest one; that of the nearest end outside the pieces' time.
+
+    What is left of a shape where lines are sent as fast as they are answered (``--rate max``): the share of the lines
+    that may be unanswered then.
+    """
+    peak = max(max(piece.rate_from, piece.rate_to) for piece in pieces)
+    begins, rate = 0.0, pieces[0].rate_from
+    for piece in pieces:
+        if second < begins:
+            break
+        part = min((second - begins) / piece.seconds, 1.0)
+        rate = piece.rate_from + (piece.rate_to - piece.rate_from) * part
+        begins += piece.seconds
+    return rate / peak

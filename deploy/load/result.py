@@ -5,9 +5,11 @@ Milliseconds unless a name says otherwise. The JSON Schema of it is generated in
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+LatencyFrom = Literal["intended", "sent", "released"]
 
 
 class Part(BaseModel):
@@ -31,7 +33,10 @@ class Quantiles(Part):
 class Offered(Part):
     """What the sender did."""
 
-    open_loop: bool = Field(description="False with --rate max: then latencies only describe the window.")
+    open_loop: bool = Field(
+        description="False with --rate max, where latencies only describe the window, and for a backlog: latency_from "
+        "says which."
+    )
     lines: int
     seconds: float
     per_s: float
@@ -124,11 +129,17 @@ class LoadResult(Part):
     tag: str = Field(description="Begins the ids of the run's participants.")
     started_at: str
     target: str = Field(description="own, folder or environment.")
+    latency_from: LatencyFrom | None = Field(
+        None,
+        description="What every latency counts from. intended: the moment the line was due, fixed beforehand. sent: "
+        "the moment it was sent, in the closed loop of --rate max: lines wait for answers before they are sent, and "
+        "that wait is in no figure. released: the moment the services were let at a backlog. null: an older result.",
+    )
     offered: Offered
     achieved: Achieved
     latency_ms: dict[str, Quantiles] = Field(
-        description="From the intended moment: acknowledged (broker has the line), receipt_appended (receipt is in the "
-        "log), publish_to_receipt (a reader has it)."
+        description="From the moment that latency_from names: acknowledged (broker has the line), receipt_appended "
+        "(receipt is in the log), publish_to_receipt (a reader has it)."
     )
     histograms: dict[str, str] = Field(description="The same as compressed HdrHistograms of microseconds, base64.")
     windows: list[Window]

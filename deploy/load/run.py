@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from deploy.load.flight import Flight
 from deploy.load.following import following
 from deploy.load.owners import Owners
 from deploy.load.people import PLANS, Crowd, made_up_limits, plan_id
-from deploy.load.profiles import intended_seconds, step_bounds
+from deploy.load.profiles import intended_seconds, share_of_peak, step_bounds
 from deploy.load.result import Correctness, Kill, LoadResult
 from deploy.load.sending import Sender
 from deploy.load.surroundings import OtherWork, memory_mb, surroundings
@@ -124,7 +125,10 @@ class Run:
         if self.wish.rate is not None:
             await sender.open_loop(self.began)
             return
-        sent = await sender.closed_loop(self.wish.seconds)
+        pieces = self.wish.shape.pieces(1.0, self.wish.seconds)
+        sent = await sender.closed_loop(self.began, self.wish.seconds, partial(share_of_peak, pieces))
+        if sent == len(flight):
+            self.say(f"all {sent} lines these participants may have were sent before the time was over")
         flight.cut_off(sent)
 
     async def _fill(self, sender: Sender, flight: Flight) -> None:
@@ -185,7 +189,7 @@ async def run_load(target: Target, wish: Wish, say: Say) -> LoadResult:
         say(f"publishing {wish.participants} participants")
         await run.prepare()
         flight = Flight(crowd, _schedule(wish, count))
-        say(f"{wish.name}: {count if wish.rate else 'up to ' + str(count)} lines")
+        say(f"{wish.name}: {'up to ' if wish.latency_from == 'sent' else ''}{count} lines")
         memory = {"start": memory_mb(target)}
         cpu_before, elsewhere = _cpu(target), OtherWork()
         async with following(target.config, target.partitions, flight) as follower:
@@ -272,7 +276,8 @@ def _result(
         tag=run.crowd.tag,
         started_at=started.isoformat(timespec="seconds"),
         target=run.target.kind,
-        offered=measure.offered(flight, open_loop=wish.rate is not None and not wish.shape.waits),
+        latency_from=wish.latency_from,
+        offered=measure.offered(flight, open_loop=wish.latency_from == "intended"),
         achieved=measure.achieved(flight),
         latency_ms={name: measure.quantiles(one) for name, one in made.items()},
         histograms={name: _text(one) for name, one in made.items()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,9 @@ TICK_SECONDS = 0.005
 """Lines gather this long, as with a client's linger; one by one they cost sender and broker several times more."""
 LINES_PER_TURN = 2_000
 WINDOW_LINES = 20_000
-"""With ``max``: how many lines may be unanswered at a time."""
+"""With ``max``: how many lines may be unanswered at a time, at the highest point of the profile."""
+TURNS_PER_WINDOW = 10
+"""A window is filled in parts of this size at most: to wait until all of it is answered would be a stop and go."""
 
 
 @dataclass
@@ -45,16 +48,19 @@ class Sender:
             await asyncio.sleep(TICK_SECONDS)
         await self.producer.flush()
 
-    async def closed_loop(self, seconds: float) -> int:
-        """Send for ``seconds`` with at most ``WINDOW_LINES`` unanswered; returns how many were sent.
+    async def closed_loop(self, began: float, seconds: float, share: Callable[[float], float]) -> int:
+        """Send for ``seconds`` from ``began`` on with a bounded number of lines unanswered; returns how many were sent.
 
-        Here a line is intended when it is sent, so the figures say how much goes through, not how long it takes.
+        ``share`` says how much of ``WINDOW_LINES`` that is at a moment (seconds after the start). Here a line is
+        intended when it is sent, so the figures say how much goes through, not how long it takes.
         """
-        flight, ends, line = self.flight, time.time() + seconds, 0
-        while line < len(flight) and (now := time.time()) < ends:
-            room = WINDOW_LINES - (line - flight.answered_lines)
-            count = min(room, LINES_PER_TURN, len(flight) - line)
-            if count < min(LINES_PER_TURN, len(flight) - line):
+        flight, line = self.flight, 0
+        await asyncio.sleep(max(0.0, began - time.time()))
+        while line < len(flight) and (now := time.time()) < began + seconds:
+            window = max(1, round(WINDOW_LINES * share(now - began)))
+            turn = min(max(1, window // TURNS_PER_WINDOW), LINES_PER_TURN, len(flight) - line)
+            count = min(window - (line - flight.answered_lines), turn)
+            if count < turn:
                 await asyncio.sleep(TICK_SECONDS)
                 continue
             flight.intended[line : line + count] = now

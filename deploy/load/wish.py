@@ -7,6 +7,7 @@ from datetime import date
 
 from deploy.load.people import LINES_PER_PERSON_MAX
 from deploy.load.profiles import OWN, PROFILE, Profile, ProfileName, line_count
+from deploy.load.result import LatencyFrom
 from deploy.operate.target import OperatorError
 from shared.values.nyse_calendar import LAST_YEAR
 from shared.values.trading_days import previous_trading_day, trading_days_between
@@ -38,6 +39,13 @@ class Wish:
         """What the shape is called."""
         return OWN if self.own else self.profile
 
+    @property
+    def latency_from(self) -> LatencyFrom:
+        """What latency counts from: with ``max`` lines wait for answers to those before, so nothing else is known."""
+        if self.shape.waits:
+            return "released"
+        return "sent" if self.rate is None else "intended"
+
     def refuse_senseless(self) -> None:
         """Raise ``OperatorError`` for a run that no cluster could do."""
         self.lines()
@@ -47,9 +55,7 @@ class Wish:
         """How many lines there will be, at most. Raises ``OperatorError`` when it is too many, or none."""
         per_person = self.participants * LINES_PER_PERSON_MAX
         if self.rate is None:
-            if self.profile not in ("steady", "backlog"):
-                raise OperatorError(f"--rate max has no shape: it goes with steady or backlog, not with {self.profile}")
-            return self.participants if self.profile == "backlog" else min(per_person, LINES_MAX)
+            return self.participants if self.shape.waits else min(per_person, LINES_MAX)
         count = line_count(self.shape.pieces(self.rate, self.seconds))
         if count < 1 or self.rate * self.seconds < 0.5:
             raise OperatorError("that is not one line: raise --rate or --seconds")

@@ -42,6 +42,22 @@ def test_a_run_is_answered_line_by_line_proven_and_drawn(tmp_path: Path, profile
 
 
 @pytest.mark.timeout(RUN_SECONDS_MAX)
+@pytest.mark.parametrize("profile", ["ramp", "cutoff-rush", "spike", "soak", "kill"])
+def test_a_profile_goes_as_fast_as_lines_are_answered(tmp_path: Path, profile: str) -> None:
+    options = ["--participants", "2000", "--rate", "max", "--seconds", "10", "--profile", profile, "--no-pictures"]
+    status, result = load(tmp_path, *options)
+    right = result["correctness"]
+    assert status == 0, right["faults"]
+    assert (result["rate"], result["offered"]["open_loop"], result["latency_from"]) == (None, False, "sent")
+    assert right["lines"] == right["final_receipts"] > 0
+    assert right["accepted_cents"] == right["expected_cents"] == right["invested_cents"]
+    assert [day["proof"] for day in right["days"]] == ["ok"] * (2 if profile == "cutoff-rush" else 1)
+    assert len(result["kills"]) == (1 if profile == "kill" else 0)
+    assert len(result["steps"]) == (10 if profile == "ramp" else 0)
+    assert all(step["rate"] for step in result["steps"])
+
+
+@pytest.mark.timeout(RUN_SECONDS_MAX)
 def test_a_kept_cluster_goes_on_into_a_year_without_announced_limits(tmp_path: Path) -> None:
     cluster = ["--folder", str(tmp_path / "cluster")]
     nestwork("up", *cluster)

@@ -11,11 +11,13 @@ from deploy.load.profiles import (
     PROFILE,
     PROFILES,
     Piece,
+    ProfileName,
     intended_seconds,
     line_count,
     own_profile,
     read_moments,
     read_shape,
+    share_of_peak,
     step_bounds,
 )
 
@@ -33,6 +35,23 @@ def test_what_is_less_than_a_line_is_one_line_at_its_half_and_nothing_is_none() 
     assert intended_seconds([Piece(1, 0.2, 0.2)]).tolist() == pytest.approx([0.5])
     assert line_count([Piece(1, 0.2, 0.2)]) == 1
     assert (len(intended_seconds([Piece(1, 0, 0)])), line_count([Piece(1, 0, 0)])) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("profile", "shares"),
+    [
+        ("steady", [1, 1, 1, 1, 1]),
+        ("ramp", [0.1, 0.3, 0.6, 0.8, 1]),
+        ("spike", [0.2, 0.2, 1, 0.2, 0.2]),
+        ("cutoff-rush", [0.1, 0.1 + 0.9 * 2 / 7, 0.1 + 0.9 * 5 / 7, 1, 0.3]),
+        ("soak", [1, 1, 1, 1, 1]),
+        ("kill", [1, 1, 1, 1, 1]),
+    ],
+)
+def test_a_profile_says_what_share_of_the_most_it_takes_at_a_moment(profile: ProfileName, shares: list[float]) -> None:
+    pieces = PROFILE[profile].pieces(1.0, 100.0)
+    assert [share_of_peak(pieces, second) for second in (0, 20, 50, 75, 99)] == pytest.approx(shares)
+    assert share_of_peak(pieces, 200.0) == pytest.approx(shares[-1])
 
 
 def test_a_steady_rate_spaces_lines_evenly() -> None:

@@ -23,10 +23,9 @@ def test_a_run_knows_its_lines_beforehand() -> None:
     [
         Wish(1, 1_000.0, "steady", 10.0),
         Wish(5_000_000, 100_000.0, "steady", 86_400.0),
-        Wish(100, None, "ramp", 10.0),
         Wish(100, 0.01, "steady", 1.0),
     ],
-    ids=["beyond the yearly limit", "more lines than bounded", "max without a shape", "nothing"],
+    ids=["beyond the yearly limit", "more lines than bounded", "nothing"],
 )
 def test_a_run_that_makes_no_sense_is_refused(wish: Wish) -> None:
     with pytest.raises(OperatorError):
@@ -34,9 +33,17 @@ def test_a_run_that_makes_no_sense_is_refused(wish: Wish) -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_goes_as_fast_as_lines_are_answered(profile: ProfileName) -> None:
+    wish = Wish(100, None, profile, 10.0)
+    assert wish.lines() == (100 if profile == "backlog" else 40_000)
+    assert wish.latency_from == ("released" if profile == "backlog" else "sent")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_one_line_per_second_for_a_second_is_a_line_in_every_profile(profile: ProfileName) -> None:
     wish = Wish(1, 1.0, profile, 1.0)
     assert wish.lines() == len(intended_seconds(wish.shape.pieces(1.0, 1.0))) == 1
+    assert wish.latency_from == ("released" if profile == "backlog" else "intended")
 
 
 def test_a_run_closes_its_eve_a_day_at_each_cut_and_one_at_the_end() -> None:

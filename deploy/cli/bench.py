@@ -162,7 +162,7 @@ def _check_rounds(rounds: int, compare_rules: bool, *, as_json: bool) -> None:
 
 def _check_partitions(partitions: int, *, as_json: bool) -> None:
     if partitions & (partitions - 1):
-        fail(f"--partitions must be a power of two, not {partitions}", as_json=as_json)
+        fail(f"--partitions must be a power of two, not {partitions}", as_json=as_json, status=2)
 
 
 @asynccontextmanager

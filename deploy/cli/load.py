@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -72,12 +73,12 @@ def run(
 ) -> None:
     """Offer payroll lines by the clock. Exit 0 only when each got one answer and every cent is where it belongs.
 
-    With --rate max, profiles say how many lines may be unanswered (up to 20,000) instead of how many come, and latency
-    counts from sending.
+    Exit 2 for what is refused before anything starts. With --rate max, profiles say how many lines may be unanswered
+    (up to 20,000) instead of how many come, and latency counts from sending.
     """
     from deploy.cluster import ClusterError
     from deploy.load.wish import Wish
-    from deploy.operate.target import TROUBLE
+    from deploy.operate.target import TROUBLE, OperatorError
     from shared.runtime.logs import configure_logs
 
     configure_logs("load", "ERROR")
@@ -89,17 +90,21 @@ def run(
         if shape or close_at or kill_at:
             wish = _own(wish, told, shape, close_at, kill_at)
         wish.refuse_senseless()
+        require_writable(folder_out)
+    except OperatorError as problem:
+        fail(str(problem), as_json=as_json, status=2)
+    try:
         result = asyncio.run(_run(wish, folder, partitions, workers, i_know))
     except (*TROUBLE, ClusterError) as problem:
         fail(str(problem) or "the engine did not get there in time", as_json=as_json)
     except (KeyboardInterrupt, asyncio.CancelledError):
         fail("interrupted; a cluster of its own has been ended", as_json=as_json, status=130)
-    written = _write(result, folder_out, pictures)
+    written = write_result(result, folder_out, pictures)
     if as_json:
         print_document(result.model_dump())
     else:
         _print(result, written)
-    if not result.ok:
+    if not (result.ok and written):
         raise typer.Exit(1)
 
 
@@ -142,15 +147,34 @@ async def _run(wish: Wish, folder: Path | None, partitions: int, workers: int, i
         return await run_load(target, wish, note)
 
 
-def _write(result: LoadResult, folder: Path, pictures: bool) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    document = folder / RESULT_NAME
-    document.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    if not pictures:
-        return [document]
+def require_writable(folder: Path) -> None:
+    """Make the folder of the result and try to write there: after the run it would be too late to hear of it.
+
+    Raises ``OperatorError``.
+    """
+    from deploy.operate.target import OperatorError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as problem:
+        raise OperatorError(f"--out {folder} can't be written to: {problem.strerror or problem}") from problem
+    if (folder / RESULT_NAME).is_dir():
+        raise OperatorError(f"--out {folder} holds a folder of the name {RESULT_NAME}")
+
+
+def write_result(result: LoadResult, folder: Path, pictures: bool) -> list[Path]:
+    """Write result, pictures and page; returns their paths, none when the folder takes no more."""
     from deploy.load.pictures import draw
 
-    return [document, *draw(result, folder)]
+    document = folder / RESULT_NAME
+    try:
+        document.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        return [document, *(draw(result, folder) if pictures else ())]
+    except OSError as problem:  # A disk may fill up during a run; its answer is still printed.
+        note(f"nestwork: the result could not be written to {folder}: {problem.strerror or problem}")
+        return []
 
 
 def _print(result: LoadResult, written: list[Path]) -> None:
@@ -183,7 +207,8 @@ def _print(result: LoadResult, written: list[Path]) -> None:
     for day in right.days:
         out.print(f"{day['trade_date']} proof {day['proof']}: {day['equations']} equations")
     out.print("correct to the cent" if right.ok else "NOT correct:\n  " + "\n  ".join(right.faults), markup=False)
-    out.print("written: " + ", ".join(str(path) for path in written), markup=False)
+    if written:
+        out.print("written: " + ", ".join(str(path) for path in written), markup=False)
 
 
 @load_app.command("compare")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 
 import typer
 
 import deploy.cli
+from deploy.cli.output import answer_failure
 
 app = typer.Typer(name="nestwork", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -28,5 +30,14 @@ register_groups(app)
 
 
 def main() -> None:
-    """Entry point of the installed command."""
-    app()
+    """Entry point of the installed command: with ``--json`` a usage error is a document, too."""
+    if "--json" not in sys.argv[1:]:
+        sys.exit(app())
+    try:
+        sys.exit(app(standalone_mode=False))
+    except typer.TyperException as wrong:
+        answer_failure(wrong.format_message(), as_json=True)
+        sys.exit(wrong.exit_code)
+    except typer.Abort:
+        answer_failure("aborted", as_json=True)
+        sys.exit(1)

@@ -38,7 +38,12 @@ def note(message: str) -> None:
 
 def fail(message: str, *, as_json: bool, status: int = 1, **fields: Any) -> NoReturn:
     """End the command unsuccessfully, saying why in the form that was asked for."""
+    answer_failure(message, as_json=as_json, **fields)
+    raise typer.Exit(status)
+
+
+def answer_failure(message: str, *, as_json: bool, **fields: Any) -> None:
+    """Say why a command failed, in the form that was asked for."""
     if as_json:
         print_document({"ok": False, "error": message, **fields})
     err.print(f"nestwork: {message}", markup=False)
-    raise typer.Exit(status)

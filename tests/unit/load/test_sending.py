@@ -14,7 +14,7 @@ from deploy.load.flight import Flight
 from deploy.load.people import Crowd
 from deploy.load.sending import WINDOW_LINES, Sender
 
-SECONDS = 0.3
+SECONDS = 0.5
 
 
 class Silence:

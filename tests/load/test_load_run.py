@@ -54,7 +54,6 @@ def test_a_profile_goes_as_fast_as_lines_are_answered(tmp_path: Path, profile: s
     assert [day["proof"] for day in right["days"]] == ["ok"] * (2 if profile == "cutoff-rush" else 1)
     assert len(result["kills"]) == (1 if profile == "kill" else 0)
     assert len(result["steps"]) == (10 if profile == "ramp" else 0)
-    assert all(step["rate"] for step in result["steps"])
 
 
 @pytest.mark.timeout(RUN_SECONDS_MAX)

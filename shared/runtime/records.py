@@ -27,6 +27,8 @@ NAME_BYTES_MAX = 1_024
 TRACE_BYTES_MAX = 128
 DETAIL_CHARACTERS_MAX = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STAMP_MS_MAX = 253_402_300_799_999
+"""The last millisecond of the year 9999: the end of what a date can say."""
 
 
 @dataclass(slots=True)
@@ -110,12 +112,15 @@ class Malformed:
 
 
 def instant_of(timestamp_ms: int) -> datetime:
-    """A Kafka timestamp (milliseconds) as an aware instant."""
-    return datetime.fromtimestamp(timestamp_ms / 1000, UTC) if timestamp_ms >= 0 else _EPOCH
+    """A Kafka timestamp (milliseconds) as an aware instant; one beyond what a date can say as the nearest that it can."""
+    return datetime.fromtimestamp(min(timestamp_ms, _STAMP_MS_MAX) / 1000, UTC) if timestamp_ms >= 0 else _EPOCH
 
 
 def record_of(lane: int, fetched: Any) -> Record:
-    """Wrap an aiokafka record; structured-mode CloudEvents are unfolded into binary mode."""
+    """Wrap an aiokafka record; structured-mode CloudEvents are unfolded into binary mode.
+
+    Raises nothing, whatever was sent: a failure here would end every worker that reads the record, one after another.
+    """
     return unfolded(
         Record(
             lane,
@@ -158,7 +163,11 @@ def _unfold(record: Record) -> None:
     # From here on it is a binary-mode record, also when it is sent on to another lane.
     record.headers["content-type"] = b"application/json"
     record.wire_value = record.value
-    record.value = orjson.dumps(envelope.get("data"))
+    try:
+        record.value = orjson.dumps(envelope.get("data"))
+    except orjson.JSONEncodeError:
+        # Nested deeper than can be written again, though it could be read: no body. It is refused for its shape.
+        record.value = b"null"
 
 
 def public_record(record: Record) -> list[PublicRecord]:

@@ -58,6 +58,7 @@ ANYWHERE: dict[str, tuple[Break, str]] = {
     "a tombstone": (raw(None), "NOT_JSON"),
     "a list": (raw(b"[]"), "WRONG_SHAPE"),
     "a NUL for a body": (raw(b'"\\u0000"'), "WRONG_SHAPE"),
+    "a structured event nested too deep to be written again": (events.nested_too_deep, "WRONG_SHAPE"),
     "an unknown type": (typed(b"nestwork.rumour.v1"), "UNKNOWN_EVENT_TYPE"),
     "a type with a NUL": (typed(b"nestwork\x00rumour"), "UNKNOWN_EVENT_TYPE"),
     "no type": (lambda record: record.without_header("ce_type"), "MISSING_HEADERS"),

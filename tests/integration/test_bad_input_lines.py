@@ -59,6 +59,7 @@ ANSWERED: dict[str, tuple[Break, str, str]] = {
     "not a number": (cents("NaN"), "NOT_JSON", "MALFORMED"),
     "a list instead of an object": (raw(b"[]"), "WRONG_SHAPE", "MALFORMED"),
     "a nest with a float in it": (deep_with_float, "WRONG_SHAPE", "MALFORMED"),
+    "a structured event nested too deep to be written again": (events.nested_too_deep, "WRONG_SHAPE", "MALFORMED"),
     "no amounts": (body(amounts=None), "WRONG_SHAPE", "MALFORMED"),
     "amounts as an object": (body(amounts={"pre_tax": 100}), "WRONG_SHAPE", "MALFORMED"),
     "an amount that is a number": (body(amounts=[100]), "WRONG_SHAPE", "MALFORMED"),

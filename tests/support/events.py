@@ -83,6 +83,17 @@ def event(topic: topics.Topic, key: str, ce_type: str, body: Mapping[str, Any], 
     return Outgoing(topic.name, key.encode(), orjson.dumps(body), event_headers(ce_id, SOURCE, ce_type))
 
 
+def nested_too_deep(record: Outgoing) -> Outgoing:
+    """The record in structured mode, with a field that nobody reads: nested so that it can be read, not written."""
+    said = {name.removeprefix("ce_"): value.decode() for name, value in record.headers if name.startswith("ce_")}
+    data = (record.value or b"")[:-1] + b',"x":' + b"[" * 300 + b"]" * 300 + b"}"
+    return replace(
+        record,
+        value=orjson.dumps(said)[:-1] + b',"data":' + data + b"}",
+        headers=[("content-type", b"application/cloudevents+json"), ("ce_id", record.ce_id.encode())],
+    )
+
+
 def line(
     participant: str, amounts: Mapping[str, int] | None = None, *, payroll: str | None = None, plan: str = PLAN,
     ce_id: str | None = None, **more: Any,

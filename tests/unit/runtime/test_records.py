@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from shared.runtime.errors import LogLoss, PoisonMessage
-from shared.runtime.records import Record, dated, instant_of, public_record, record_of, unknown_type_code
+from shared.runtime.records import Record, dated, instant_of, public_record, record_of, unknown_type_code, who_sent
 from shared.runtime.strays import freeze, thaw
 from shared.values.identity import body_hash, identity_of
 from shared.values.trading_days import GENESIS
@@ -134,6 +134,34 @@ def test_an_envelope_that_cannot_be_read_says_nothing(value: bytes) -> None:
     assert poison_of(structured(value)) == "MISSING_HEADERS"
 
 
+def nested(depth: int) -> bytes:
+    """The envelope with a field in its data that nobody reads, nested this deep."""
+    data = orjson.dumps(BODY)[:-1] + b',"x":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
+    return orjson.dumps(ENVELOPE | {"data": None, "plan_id": "ACME"}).replace(b'"data":null', b'"data":' + data)
+
+
+def test_data_nested_as_deep_as_it_can_be_written_again_is_a_body() -> None:
+    assert public_record(structured(nested(254)))[0].body["plan_id"] == "ACME"
+
+
+@pytest.mark.parametrize("depth", [255, 300, 1_023])
+def test_data_nested_deeper_is_refused_for_its_shape_and_still_says_who_sent_it(depth: int) -> None:
+    value = nested(depth)
+    record = structured(value)
+    assert poison_of(record) == "WRONG_SHAPE"
+    assert who_sent(record) == ("P1", "c1", "/acme")
+    assert record.ce_type == "nestwork.payroll.contribution.v1"
+    assert record.original_value == value
+
+
+def test_a_stray_whose_data_is_nested_too_deep_is_refused_where_it_belongs() -> None:
+    stray = structured(nested(300))
+    sequence = (("stream", b"contribution/3/x/1"), ("epoch", b"1"), ("seq", b"9"))
+    home = thaw(record_of(1, Fetched("contributions.rerouted.v1", 1, 5, b"P1", freeze(stray), sequence)))
+    assert poison_of(home) == "WRONG_SHAPE"
+    assert home.original_value == stray.original_value
+
+
 def test_without_the_content_type_an_envelope_is_an_ordinary_body() -> None:
     assert poison_of(structured(orjson.dumps(ENVELOPE), b"application/json")) == "MISSING_HEADERS"
 
@@ -174,6 +202,11 @@ def test_a_type_that_is_not_known_is_newer_foreign_or_missing(ce_type: str, code
 def test_an_instant_is_aware_and_a_missing_stamp_is_the_beginning() -> None:
     assert instant_of(NOON) == datetime(2026, 11, 20, 17, tzinfo=UTC)
     assert instant_of(-1) == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("stamp", [253_402_300_800_000, 2**63 - 1])
+def test_a_stamp_beyond_the_last_year_is_the_last_instant(stamp: int) -> None:
+    assert instant_of(stamp).date() == date(9999, 12, 31)
 
 
 # -- rerouting -------------------------------------------------------------------------------------------------------

@@ -13,10 +13,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from deploy.operate.partitions import places_of
 from deploy.operate.target import OperatorError
 from shared.runtime.clients import kafka_reader
-from shared.runtime.records import DAY_CUT, MARKERS, VALUE_CUT, Record, record_of
+from shared.runtime.records import DAY_CUT, MARKERS, VALUE_CUT, Record, date_by_stamp, record_of
 from shared.runtime.settings import Settings
 from shared.runtime.signing import SIGNATURE_HEADER, is_signed
-from shared.values.trading_days import GENESIS, trade_date_of_stamp
+from shared.values.trading_days import GENESIS
 
 HINT_MARGIN_MS = 300_000
 """Clocks of database and broker may differ by this much; a marker not found behind the hint is looked for from 0."""
@@ -152,7 +152,7 @@ class DateReader:
     def _count(self, scan: _Scan, record: Record, timestamp_ms: int) -> None:
         """Count a record that belongs to the date; market mode dates a record by its stamp when that is later."""
         day = self._bounds.day
-        stamped = trade_date_of_stamp(timestamp_ms) if self._market_mode else date.min
+        stamped = date_by_stamp(self._topic, timestamp_ms) if self._market_mode else date.min
         if stamped == day or (scan.is_open and stamped < day):
             record.trade_date = day
             scan.found.records += 1

@@ -22,13 +22,14 @@ from shared.runtime.records import (
     MARKERS,
     VALUE_CUT,
     Record,
+    date_by_stamp,
     headers_as_json,
     short_detail,
     unknown_type_code,
     who_sent,
 )
 from shared.runtime.signing import SIGNATURE_HEADER, is_signed
-from shared.values.trading_days import GENESIS, day_after, next_trading_day, trade_date_of_stamp
+from shared.values.trading_days import GENESIS, day_after, next_trading_day
 
 log = get_logger(__name__)
 CONTROL_LANE = -1
@@ -109,9 +110,9 @@ class FactStore:
         for record in records:
             last = progress.last_value_cut if self.fact.by_value_cut else progress.last_cut
             record.trade_date = GENESIS if last is None else next_trading_day(last)
-            if self.market_mode and not self.fact.by_value_cut:
-                stamp = trade_date_of_stamp(milliseconds(record.recorded_at))
-                record.trade_date = max(record.trade_date, stamp)
+            if self.market_mode:
+                stamped = date_by_stamp(self.name, milliseconds(record.recorded_at))
+                record.trade_date = max(record.trade_date, stamped)
             try:
                 if record.ce_type in MARKERS:
                     self._meet(progress, record)

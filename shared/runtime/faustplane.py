@@ -28,6 +28,7 @@ from shared.runtime.facts import CLAIM_TOPICS, INSERT_TOPICS, FactStore
 from shared.runtime.logs import get_logger, logging_config
 from shared.runtime.records import Record, instant_of, record_of
 from shared.runtime.settings import Settings
+from shared.values.trading_days import CalendarUnknown
 
 log = get_logger(__name__)
 
@@ -36,6 +37,7 @@ QUEUE_FACTS_MAX = 5_000
 BATCH_FACTS_MAX = 500
 RETRY_SECONDS = 0.25
 CHECK_SECONDS = 3.0
+CALENDAR_SECONDS = 60.0
 
 
 class CommittedReader(faust_driver.AIOKafkaConsumerThread):
@@ -172,6 +174,10 @@ class ControlPlane:
                 self.next_offset.pop(store.name, None)
                 self.rejoin(store.name)
                 return
+            except CalendarUnknown as unknown:
+                # Market mode dates facts by their stamps, and no date may be guessed: they wait for the release.
+                log.error("calendar_unknown", error=str(unknown), what_to_do="install a release that knows the year")
+                await asyncio.sleep(CALENDAR_SECONDS)
             except DATABASE_TROUBLE as trouble:
                 log.warning("facts_wait", error=repr(trouble))
                 await asyncio.sleep(RETRY_SECONDS)

@@ -10,16 +10,22 @@ from typing import Any, TypeVar
 import msgspec
 import orjson
 
+from shared.events.topics import VALUE_CUT_TOPICS
 from shared.runtime.errors import LogLoss, PoisonMessage
 from shared.runtime.tracing import valid_traceparent
 from shared.values.identity import body_hash, identity_of
-from shared.values.trading_days import GENESIS
+from shared.values.nyse_calendar import FIRST_YEAR
+from shared.values.trading_days import GENESIS, CalendarUnknown, trade_date_of_stamp
 
 Item = TypeVar("Item")
 DAY_CUT = "nestwork.day.cut.v1"
 VALUE_CUT = "nestwork.day.value-cut.v1"
 LANE_CLOSED = "nestwork.lane.closed.v1"
 MARKERS = frozenset({DAY_CUT, VALUE_CUT, LANE_CLOSED})
+
+RULED_BY_CUTS = frozenset(topic.name for topic in VALUE_CUT_TOPICS)
+"""Logs that markers alone divide into dates, in market mode too. A confirmation that comes after D's cut-off and before
+D's marker has to be of D: of the date after, it would wait for D's decision, and the marker behind it with it."""
 
 KEY_BYTES_MAX = 128
 NAME_BYTES_MAX = 1_024
@@ -112,7 +118,7 @@ class Malformed:
 
 
 def instant_of(timestamp_ms: int) -> datetime:
-    """A Kafka timestamp (milliseconds) as an aware instant; one beyond what a date can say as the nearest that it can."""
+    """A Kafka timestamp (milliseconds) as an aware instant; beyond what a date can say, the nearest that it can."""
     return datetime.fromtimestamp(min(timestamp_ms, _STAMP_MS_MAX) / 1000, UTC) if timestamp_ms >= 0 else _EPOCH
 
 
@@ -232,6 +238,21 @@ def headers_as_json(record: Record) -> str:
 def short_detail(detail: str) -> str:
     """What a dead letter says beside its code: a line that a text column can hold."""
     return detail.replace("\x00", "")[:DETAIL_CHARACTERS_MAX]
+
+
+def date_by_stamp(topic: str, timestamp_ms: int) -> date:
+    """The date that market mode gives a record when it is later than that of its place; else, ``date.min``.
+
+    Raises ``CalendarUnknown`` for a stamp beyond the calendar: the record waits until a release knows the year.
+    """
+    if topic in RULED_BY_CUTS:
+        return date.min
+    try:
+        return trade_date_of_stamp(max(0, timestamp_ms))
+    except CalendarUnknown:
+        if instant_of(timestamp_ms).year <= FIRST_YEAR:
+            return date.min
+        raise
 
 
 def dated(record: Record, text: str) -> date:

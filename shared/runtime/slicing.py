@@ -15,10 +15,10 @@ from aiokafka import TopicPartition
 from shared.runtime.definition import Input
 from shared.runtime.guards import Guards
 from shared.runtime.lanes import Lane, LaneInput
-from shared.runtime.records import LANE_CLOSED, MARKERS, VALUE_CUT, Record, record_of
+from shared.runtime.records import LANE_CLOSED, MARKERS, VALUE_CUT, Record, date_by_stamp, record_of
 from shared.runtime.signing import SIGNATURE_HEADER, is_signed
 from shared.runtime.strays import thaw
-from shared.values.trading_days import trade_date_of_stamp
+from shared.values.trading_days import CalendarUnknown
 
 
 @dataclass(slots=True)
@@ -64,7 +64,10 @@ class Slicing:
             if source.all_to_all:
                 record = thaw(record)
             elif self.market_mode and not source.internal:
-                record.trade_date = max(open_date, trade_date_of_stamp(raw.timestamp))
+                try:
+                    record.trade_date = max(open_date, date_by_stamp(place.topic, raw.timestamp))
+                except CalendarUnknown:
+                    break
             if limit is not None and record.trade_date > limit:
                 break
             chosen.records.append(record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
@@ -19,7 +20,8 @@ from shared.runtime.definition import Input
 from shared.runtime.errors import Fenced, LogLoss
 from shared.runtime.guards import Guards
 from shared.runtime.lanes import Lane, LaneInput
-from shared.runtime.records import VALUE_CUT, record_of
+from shared.runtime.migrations import SERVICES
+from shared.runtime.records import RULED_BY_CUTS, VALUE_CUT, record_of
 from shared.runtime.slicing import Slice, Slicing
 from shared.runtime.strays import freeze
 from shared.values.trading_days import GENESIS
@@ -195,6 +197,38 @@ def test_in_market_mode_the_later_of_marker_and_stamp_decides() -> None:
 def test_in_market_mode_a_late_stamp_waits_for_the_facts_of_its_date() -> None:
     late = an_event(1, timestamp=NOON + 5 * HOUR)
     assert taken(cut([an_event(0), late, an_event(2)], market=True, limit=FRIDAY)) == [(0, FRIDAY)]
+
+
+@pytest.mark.parametrize("at", [NOON + 4 * HOUR, NOON + 30 * HOUR])
+def test_a_confirmation_that_comes_late_does_not_stand_in_the_way_of_its_date_s_marker(at: int) -> None:
+    """The marker of D lets D be decided; nothing that waits for this decision may stand before it."""
+    name = CUSTODIAN_CONFIRMATIONS.name
+    log = [an_event(0, name, timestamp=at), a_marker(1, "2026-11-20", name)]
+    chosen = cut(log, topic=CUSTODIAN_CONFIRMATIONS, market=True, limit=FRIDAY)
+    assert taken(chosen) == [(0, FRIDAY)]
+    assert chosen is not None
+    assert (chosen.after.last_cut, chosen.after.next_offset) == (FRIDAY, 2)
+
+
+def test_every_public_input_that_waits_for_a_cycle_is_ruled_by_the_cuts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NESTWORK_MARKER_KEY", "importing a service needs one")
+    services = [importlib.import_module(f"services.{name}.app").SERVICE for name in SERVICES]
+    waiting = {
+        source.topic.name
+        for service in services
+        for source in service.inputs
+        if not source.internal and (source.waits_for_decided or source.waits_for_closed)
+    }
+    by_value_cut = {fact.topic.name for service in services for fact in service.facts if fact.by_value_cut}
+    assert waiting | by_value_cut == RULED_BY_CUTS
+
+
+def test_a_stamp_beyond_the_calendar_waits_and_one_before_it_says_nothing() -> None:
+    beyond = an_event(1, timestamp=NOON + 50 * 365 * 24 * HOUR)
+    assert taken(cut([an_event(0), beyond, an_event(2)], market=True)) == [(0, FRIDAY)]
+    assert cut([beyond], market=True, next_offset=1) is None
+    for stamp in (-(2**63), -1, 0):
+        assert taken(cut([an_event(0, timestamp=stamp)], market=True)) == [(0, FRIDAY)]
 
 
 # -- internal logs ---------------------------------------------------------------------------------------------------

@@ -82,7 +82,13 @@ class Intake:
             self.consumer.seek(place, offset)
 
     def is_open(self, buffer: Buffer) -> bool:
-        """True while a partition may buffer more."""
+        """True while a partition may buffer more.
+
+        With nothing buffered it always may, or the others could hold all room while they wait for what it has to say
+        (a marker, the lines of an earlier date). So memory is bounded by the limit and one fetch per partition.
+        """
+        if self.size > BYTES_BUFFERED_MAX:
+            return not buffer.records
         return len(buffer.records) < PARTITION_RECORDS_MAX and buffer.size < PARTITION_BYTES_MAX
 
     async def run(self) -> None:
@@ -90,7 +96,7 @@ class Intake:
         while True:
             self._follow()
             ready = [place for place, buffer in self.buffers.items() if place not in self.lost and self.is_open(buffer)]
-            if not ready or self.size > BYTES_BUFFERED_MAX:
+            if not ready:
                 self.room.clear()
                 await self.room.wait()
                 continue

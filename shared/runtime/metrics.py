@@ -88,7 +88,9 @@ OUTBOX_OLDEST = Family(
     "nestwork_outbox_oldest_timestamp_seconds", "When the oldest unpublished outbox row was committed; 0 when none is."
 )
 OUTBOX_LIMIT = Family("nestwork_outbox_limit_bytes", "Unpublished bytes at which polls stop.")
-BUFFER_LIMIT = Family("nestwork_buffer_limit_bytes", "Fetched bytes at which fetching stops.")
+BUFFER_LIMIT = Family(
+    "nestwork_buffer_limit_bytes", "Fetched bytes beyond which only partitions with nothing buffered are fetched."
+)
 REBALANCES = Family("nestwork_rebalances_total", "Times the group gave this worker an assignment.", kind="counter")
 LOOP_LAG = Family("nestwork_loop_lag_seconds", "How late the event loop woke a sleeper, at most, since last asked.")
 READ = (

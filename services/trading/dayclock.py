@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 from services.trading import store_days
 from shared.events.topics import DAY_COMMANDS
-from shared.runtime.clients import DATABASE_TROUBLE, Connection
+from shared.runtime.clients import SERVER_TROUBLE, Connection
 from shared.runtime.control import Control, append_markers
 from shared.runtime.logs import get_logger
 from shared.runtime.records import DAY_CUT, VALUE_CUT
@@ -37,7 +37,7 @@ async def run_day_clock(control: Control) -> None:
         try:
             async with control.pool.acquire() as connection:
                 await _tick(control, connection)
-        except DATABASE_TROUBLE as trouble:
+        except SERVER_TROUBLE as trouble:
             log.warning("day_clock_waits", error=repr(trouble))
             await asyncio.sleep(RETRY_SECONDS)
         except CalendarUnknown as unknown:

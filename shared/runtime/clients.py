@@ -11,6 +11,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.codec import lz4_encode
+from aiokafka.errors import KafkaError
 from asyncpg.protocol import protocol as asyncpg_protocol
 
 from shared.runtime.headernames import read_any_header_name
@@ -38,6 +39,9 @@ DATABASE_TROUBLE = (
 )  # fmt: skip
 """What a lost or refused connection looks like: connect again, assume nothing. The last of these is what an idle
 connection answers after the server said goodbye on it."""
+
+SERVER_TROUBLE = (*DATABASE_TROUBLE, KafkaError)
+"""The same where Kafka is asked as well: whichever is away, wait and try again."""
 
 SILENCE_OPTIONS = {"keepidle": 4, "keepintvl": 2, "keepcnt": 3, "user_timeout": 10_000}
 """A database host that does not answer for ten seconds, not even the network's own questions, is gone."""

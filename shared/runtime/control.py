@@ -41,14 +41,17 @@ class Control:
 
 
 async def append_markers(config: Settings, ce_type: str, trade_date: date) -> None:
-    """Append one date's cut (or value cut) marker to every partition of every log it rules; safe to repeat."""
+    """Append one date's cut (or value cut) marker to every partition of every log it rules; safe to repeat.
+
+    Raises ``KafkaError`` when the brokers do not take them now.
+    """
     topics = CUT_TOPICS if ce_type == DAY_CUT else VALUE_CUT_TOPICS
     secret, text = config.marker_secret(), trade_date.isoformat()
     body = orjson.dumps({"trade_date": text})
     now_ms = time.time_ns() // 1_000_000
     producer = kafka_producer(config)
-    await producer.start()
     try:
+        await producer.start()
         sent = []
         for topic in topics:
             for partition in range(partition_count(topic, config)):

@@ -16,12 +16,12 @@ import aiokafka
 import faust
 import mode
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, OffsetOutOfRangeError
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as faust_driver
 from faust.types import TP
 
-from shared.runtime.clients import DATABASE_TROUBLE, Connection, connect, kafka_reader
+from shared.runtime.clients import DATABASE_TROUBLE, SERVER_TROUBLE, Connection, connect, kafka_reader
 from shared.runtime.definition import FactTopic, Service
 from shared.runtime.errors import Fenced, LogLoss
 from shared.runtime.facts import CLAIM_TOPICS, INSERT_TOPICS, FactStore
@@ -178,7 +178,7 @@ class ControlPlane:
                 # Market mode dates facts by their stamps, and no date may be guessed: they wait for the release.
                 log.error("calendar_unknown", error=str(unknown), what_to_do="install a release that knows the year")
                 await asyncio.sleep(CALENDAR_SECONDS)
-            except DATABASE_TROUBLE as trouble:
+            except SERVER_TROUBLE as trouble:
                 log.warning("facts_wait", error=repr(trouble))
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -218,15 +218,18 @@ async def positions_beyond_logs(positions: dict[str, int]) -> dict[str, str]:
 
 
 async def refuse_loss(topic: str, first: int, beyond: int) -> None:
-    """Raise ``LogLoss`` when a committed record stands in ``[first, beyond)``."""
+    """Raise ``LogLoss`` when a committed record stands in ``[first, beyond)``, ``KafkaError`` when nobody answers."""
     reader = kafka_reader()
-    await reader.start()
     try:
+        await reader.start()
         place = TopicPartition(topic, 0)
         reader.assign([place])
         reader.seek(place, first)
         fetched = await reader.getmany(place, timeout_ms=5_000, max_records=1)
-        if not fetched or fetched[place][0].offset < beyond:
+        if not fetched:
+            # The record at ``beyond`` is there, since it was delivered: the broker has just not answered.
+            raise KafkaTimeoutError(f"{topic}: no answer about offset {first}")
+        if fetched[place][0].offset < beyond:
             raise LogLoss(f"{topic}: records between {first} and {beyond} did not reach the agent")
     except OffsetOutOfRangeError as loss:
         raise LogLoss(f"{topic}: the log does not hold offset {first}") from loss

@@ -35,3 +35,8 @@ class PartitionCountDiffers(NestworkError):
 
 class LogLoss(NestworkError):
     """Records of an internal log are missing: the lane stops and a human must look."""
+
+    def __init__(self, message: str, *lanes: int) -> None:
+        super().__init__(message)
+        self.lanes = lanes
+        """Whose log it is. Other lanes of the same poll are whole, and go on."""

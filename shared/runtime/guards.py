@@ -49,16 +49,16 @@ class SequenceGuard:
 class GapGuard:
     """A jump in a stream's sequence, or in an internal log's offsets, means loss: stop, never skip."""
 
-    def check_sequence(self, stream: str, last: tuple[int, int], epoch: int, seq: int) -> None:
+    def check_sequence(self, lane: int, stream: str, last: tuple[int, int], epoch: int, seq: int) -> None:
         """Raise ``LogLoss`` unless ``seq`` continues ``last`` (a new epoch starts at 1)."""
         expected = last[1] + 1 if epoch == last[0] else 1
         if seq != expected:
-            raise LogLoss(f"stream {stream}: expected {epoch}/{expected}, got {epoch}/{seq}")
+            raise LogLoss(f"stream {stream}: expected {epoch}/{expected}, got {epoch}/{seq}", lane)
 
     def check_offset(self, topic: str, partition: int, expected: int, got: int) -> None:
         """Raise ``LogLoss`` when a dense log skips an offset."""
         if got != expected:
-            raise LogLoss(f"{topic}/{partition}: expected offset {expected}, got {got}")
+            raise LogLoss(f"{topic}/{partition}: expected offset {expected}, got {got}", partition)
 
 
 class IdentityGuard:

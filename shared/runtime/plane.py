@@ -70,7 +70,6 @@ class MoneyPlane:
         self.progressed_at = time.monotonic()
         self.removed_at = self.hinted_at = 0.0
         self.tasks: list[asyncio.Task[None]] = []
-        self.poll_lanes: list[int] = []
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -144,8 +143,7 @@ class MoneyPlane:
         if self.membership.changed.is_set() or self.claim_due:
             return await self._claim()
         if self.intake.lost:
-            self.poll_lanes = [place.partition for place in self.intake.lost]
-            raise LogLoss("; ".join(self.intake.lost.values()))
+            raise LogLoss("; ".join(self.intake.lost.values()), *{place.partition for place in self.intake.lost})
         if not self.lanes or self.relay.is_full:
             return False
         slices = self._choose()
@@ -239,9 +237,10 @@ class MoneyPlane:
         await asyncio.sleep(RETRY_SECONDS)
 
     async def _stop_lanes(self, loss: LogLoss) -> None:
-        """An internal log lost records: stop the lanes it names (all, when it names none) and page; never skip."""
-        log.error("lane_stopped", reason=str(loss))
-        self.stopped_lanes |= {lane: str(loss) for lane in self.poll_lanes}
+        """A log lost records: stop the lanes that read it (all, when none is named) and page; never skip."""
+        stopped = loss.lanes or tuple(self.lanes)
+        log.error("lane_stopped", lanes=stopped, reason=str(loss))
+        self.stopped_lanes |= dict.fromkeys(stopped, str(loss))
         await self._claim_again()
 
     # -- polls ---------------------------------------------------------------------------------------------------
@@ -273,14 +272,12 @@ class MoneyPlane:
         ]
         chosen: list[Slice] = []
         for lane, source, place in waiting:
-            self.poll_lanes = [lane.number]
             bytes_most = (PACKED_BYTES_PER_POLL if source.internal else BYTES_PER_POLL) // len(waiting)
             records_most = max(1, RECORDS_PER_POLL // len(waiting))
             share = _share(self.intake.buffers[place].records, bytes_most, records_most)
             part = self.poll.slicing.cut(place, source, lane, share, self._limit(lane, source), len(share))
             if part is not None:
                 chosen.append(part)
-        self.poll_lanes = [part.lane.number for part in chosen]
         return chosen
 
     def _has_records(self, place: TopicPartition) -> bool:

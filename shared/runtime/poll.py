@@ -125,13 +125,13 @@ class Poll:
                 stream = record.headers["stream"].decode()
                 epoch, seq = int(record.headers["epoch"]), int(record.headers["seq"])
             except (KeyError, ValueError):
-                raise LogLoss(f"{record.topic}/{record.partition}@{record.offset} carries no sequence") from None
+                raise lost(record, "carries no sequence") from None
             place = (part.lane.number, stream)
             last = work.received.get(place) or part.lane.received.get(stream, (1, 0))
             if self.guards.sequence.is_repeat(last, epoch, seq):
                 metrics.RECORDS_REPEATED.labels(topic=record.topic).inc()
                 continue
-            self.guards.gap.check_sequence(stream, last, epoch, seq)
+            self.guards.gap.check_sequence(part.lane.number, stream, last, epoch, seq)
             work.received[place] = (epoch, seq)
             fresh.append(record)
         return fresh
@@ -153,7 +153,7 @@ class Poll:
             work.dead_letter(record, "UNSIGNED_MARKER", "a cut marker without the engine's signature")
             return
         if source.internal:
-            raise LogLoss(f"{record.topic}/{record.partition}@{record.offset}: unknown internal type {ce_type!r}")
+            raise lost(record, f"unknown internal type {ce_type!r}")
         code = unknown_type_code(ce_type, [kind.ce_type for kind in source.kinds])
         await self._refuse(work, source, record, PoisonMessage(code, ce_type or "no ce_type header"))
 
@@ -203,7 +203,7 @@ class Poll:
                 items = kind.explode(record)
             except PoisonMessage as poison:
                 if source.internal and record.landed is None:
-                    raise LogLoss(f"{record.topic}/{record.partition}@{record.offset}: {poison}") from poison
+                    raise lost(record, str(poison)) from poison
                 await self._refuse(work, source, record, poison)
                 continue
             if not runs or runs[-1][0] is not kind:
@@ -212,6 +212,11 @@ class Poll:
         for kind, items in runs:
             for day_items in _by_date(items):
                 await run_handler(work, kind, day_items)
+
+
+def lost(record: Record, what: str) -> LogLoss:
+    """What an internal record that makes no sense means: its lane's log is not what was written."""
+    return LogLoss(f"{record.topic}/{record.partition}@{record.offset}: {what}", record.lane)
 
 
 def _by_date(items: list[Any]) -> list[list[Any]]:

@@ -263,7 +263,8 @@ def dated(record: Record, text: str) -> date:
     day = date.fromisoformat(text)
     if record.trade_date not in (day, GENESIS):
         raise LogLoss(
-            f"{record.topic}/{record.partition}@{record.offset} speaks of {day} in the part of {record.trade_date}"
+            f"{record.topic}/{record.partition}@{record.offset} speaks of {day} in the part of {record.trade_date}",
+            record.lane,
         )
     return day
 

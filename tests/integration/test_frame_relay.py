@@ -131,7 +131,7 @@ async def test_what_was_published_before_a_crash_is_published_again_byte_for_byt
     last, applied = (1, 0), []
     for record in records:
         if not SequenceGuard().is_repeat(last, *place(record)):
-            GapGuard().check_sequence("contribution/0", last, *place(record))
+            GapGuard().check_sequence(0, "contribution/0", last, *place(record))
             last = place(record)
             applied.append(record.value)
     assert applied == [b"one", b"two", b"three"]

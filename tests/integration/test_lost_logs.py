@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import orjson
 import pytest
 import pytest_asyncio
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
 from shared.events import topics
+from shared.events.envelope import event_headers
 from shared.runtime.clients import kafka_admin
+from shared.runtime.records import LANE_CLOSED
 from tests.support import events
+from tests.support.events import Outgoing
 from tests.support.waiting import eventually
 from tests.support.wire import open_wire
 from tests.support.workers import Ground, open_ground
@@ -19,6 +23,7 @@ from tests.support.workers import Ground, open_ground
 pytestmark = pytest.mark.slow
 PARTITIONS = 4
 LINES, LIMITS = topics.PAYROLL_CONTRIBUTIONS.name, topics.LIMITS.name
+REROUTED = topics.CONTRIBUTIONS_REROUTED.name
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -58,6 +63,38 @@ async def test_a_lane_whose_log_lost_its_beginning_stops_and_the_others_serve(gr
             assert (await wire.receipt(served.ce_id))["status"] in ("accepted", "held")
             assert await has_stopped_that_lane()
             assert wire.receipts(unserved.ce_id) == []
+
+
+def jumped(partition: int) -> Outgoing:
+    """A closing marker of lane 0 whose number says that one before it is missing."""
+    headers = event_headers("closed", "/nestwork/contribution", LANE_CLOSED)
+    headers += [("stream", f"contribution/0/{REROUTED}/{partition}".encode()), ("epoch", b"1"), ("seq", b"2")]
+    body = orjson.dumps({"trade_date": "2026-11-18", "lane": 0, "stages": {}})
+    return Outgoing(REROUTED, None, body, headers, partition)
+
+
+async def test_a_record_missing_from_an_internal_log_stops_its_lane_and_no_other_of_the_same_poll(
+    ground: Ground,
+) -> None:
+    """Lane 2 stands since the test before; lane 3's log is the one that lost something now."""
+    people = [next(name for n in range(999) if events.home(name := f"q{n}", PARTITIONS) == p) for p in range(2)]
+    async with open_wire(ground.infrastructure, ground.config) as wire:
+        lines = [events.line(one) for one in people]
+        await wire.send(*(events.census(one) for one in people), jumped(3), *lines)
+        async with ground.worker() as worker:
+            for line in lines:
+                assert (await wire.receipt(line.ce_id))["status"] in ("accepted", "held")
+
+            async def has_stopped_that_lane() -> bool:
+                assert worker.process.returncode is None, worker.log.read_text()[-3_000:]
+                status, said = await worker.readiness()
+                return (
+                    status == 503
+                    and said["lanes"] == [0, 1]
+                    and "expected 1/1, got 1/2" in said["stopped"].get("3", "")
+                )
+
+            await eventually(has_stopped_that_lane, seconds=60)
 
 
 async def test_a_fact_topic_that_lost_its_beginning_is_read_no_further_and_the_worker_says_so(ground: Ground) -> None:

@@ -383,7 +383,7 @@ class Delivery:
                 if guards.sequence.is_repeat(last, epoch, seq):
                     continue
                 try:
-                    guards.gap.check_sequence(stream, last, epoch, seq)
+                    guards.gap.check_sequence(0, stream, last, epoch, seq)
                 except LogLoss as loss:
                     return tuple(applied), str(loss)
                 last = (epoch, seq)

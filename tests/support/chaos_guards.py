@@ -45,7 +45,7 @@ class NoSequence(SequenceGuard):
 class NoGap(GapGuard):
     """Nothing is ever missed."""
 
-    def check_sequence(self, stream: str, last: tuple[int, int], epoch: int, seq: int) -> None:
+    def check_sequence(self, lane: int, stream: str, last: tuple[int, int], epoch: int, seq: int) -> None:
         """Accept any number."""
 
     def check_offset(self, topic: str, partition: int, expected: int, got: int) -> None:

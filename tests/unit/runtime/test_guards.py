@@ -37,14 +37,15 @@ def test_what_was_applied_or_is_of_an_older_epoch_is_a_repeat(epoch: int, seq: i
 
 
 def test_a_stream_goes_on_by_one_and_a_new_epoch_starts_at_one() -> None:
-    GapGuard().check_sequence("s", (2, 10), 2, 11)
-    GapGuard().check_sequence("s", (2, 10), 3, 1)
+    GapGuard().check_sequence(3, "s", (2, 10), 2, 11)
+    GapGuard().check_sequence(3, "s", (2, 10), 3, 1)
 
 
 @pytest.mark.parametrize(("epoch", "seq"), [(2, 12), (3, 2), (3, 11)])
 def test_a_jump_in_a_stream_is_loss(epoch: int, seq: int) -> None:
-    with pytest.raises(LogLoss):
-        GapGuard().check_sequence("s", (2, 10), epoch, seq)
+    with pytest.raises(LogLoss) as caught:
+        GapGuard().check_sequence(3, "s", (2, 10), epoch, seq)
+    assert caught.value.lanes == (3,)
 
 
 def test_a_jump_in_a_dense_log_is_loss() -> None:

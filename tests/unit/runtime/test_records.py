@@ -173,8 +173,9 @@ def test_a_packed_record_must_speak_of_the_date_its_place_gives_it() -> None:
     record = a_record()
     record.trade_date = FRIDAY
     assert dated(record, "2026-11-20") == FRIDAY
-    with pytest.raises(LogLoss, match="2026-11-23"):
+    with pytest.raises(LogLoss, match="2026-11-23") as caught:
         dated(record, "2026-11-23")
+    assert caught.value.lanes == (record.lane,)
 
 
 def test_before_the_first_cut_a_packed_record_speaks_for_itself() -> None:

@@ -79,9 +79,11 @@ def _repeat(work: Work, item: ConfirmationItem, before: tuple[Any, ...], said: t
 
 
 def _units(work: Work, item: ConfirmationItem, order: Any) -> int | None:
+    if item.shares is None:
+        return None  # A rejected order may name a fund that nobody knows; its money is carried on all the same.
     fund = work.facts.need(FUNDS.name, order["fund_id"], order["trade_date"])
     try:
-        units = units_of(item.shares, fund["share_decimals"]) if item.shares is not None else None
+        units = units_of(item.shares, fund["share_decimals"])
     except ValueError:
         return None
-    return units if units is None or units <= UNITS_MAX else None
+    return units if units <= UNITS_MAX else None

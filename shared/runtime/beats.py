@@ -31,9 +31,10 @@ INSERT_DECIDED = "INSERT INTO decided_days (cycle, trade_date, decided_at) VALUE
 COUNT_TASKS = "SELECT count(*) FROM tasks WHERE lane = $1 AND cycle = $2 AND trade_date <= $3"
 UPDATE_CLOSED = """
 UPDATE lane_days SET closed_at = $4, totals = $5 WHERE lane = $1 AND cycle = $2 AND trade_date = $3"""
-# Bodies may be long (hundreds of orders); only those of the tasks that are done now are read.
+# Bodies may be long (hundreds of orders); only those of the tasks that are done now are read. Participants to be freed
+# come last: many wait together until no date is being closed, and the tasks that close it must not wait behind them.
 SELECT_NEXT_TASKS = """
-SELECT task, lane, cycle, trade_date, kind FROM tasks WHERE lane = ANY($1::int[]) ORDER BY task LIMIT 64"""
+SELECT task, lane, cycle, trade_date, kind FROM tasks WHERE lane = ANY($1::int[]) ORDER BY kind = $2, task LIMIT 64"""
 SELECT_TASKS = """
 SELECT task, lane, cycle, trade_date, kind, body, position, recorded_at FROM tasks WHERE task = ANY($1::bigint[])
 ORDER BY task"""
@@ -221,7 +222,7 @@ class Beats:
 
     async def _tasks(self, work: Work, lanes: dict[int, Lane]) -> bool:
         """Do a bounded number of task slices, in the builder's order; a date's wait for the date before to close."""
-        waiting = await work.connection.fetch(SELECT_NEXT_TASKS, list(lanes))
+        waiting = await work.connection.fetch(SELECT_NEXT_TASKS, list(lanes), UNPARK)
         runnable = [row["task"] for row in waiting if self._may_run(row, lanes[row["lane"]])][:TASK_SLICES_PER_BEAT]
         for row in await work.connection.fetch(SELECT_TASKS, runnable) if runnable else ():
             task = _task(row)

@@ -814,6 +814,8 @@ ALTER TABLE ONLY public.upstream_totals
 
 CREATE UNIQUE INDEX dead_letters_by_record ON public.dead_letters USING btree (topic, partition, record_offset);
 
+CREATE INDEX dead_letters_to_publish ON public.dead_letters USING btree (dead_letter) WHERE ((lane = '-1'::integer) AND (NOT published));
+
 CREATE INDEX dead_letters_waiting ON public.dead_letters USING btree (code) INCLUDE (cents, recorded_at) WHERE (replayed_at IS NULL);
 
 CREATE INDEX facts_by_version ON public.facts USING btree (topic, version);

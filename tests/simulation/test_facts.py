@@ -26,6 +26,7 @@ from tests.simulation.loop import SimulatedLoop, run
 from tests.simulation.simulate import quiet
 from tests.simulation.twin_kafka import Stored, TwinReader
 from tests.simulation.world import Faults, World
+from tests.support import events
 
 FUNDS = topics.FUNDS.name
 
@@ -103,3 +104,30 @@ def test_in_market_mode_facts_stamped_beyond_the_calendar_wait_for_it() -> None:
     beyond = int(datetime(LAST_YEAR + 1, 1, 4, tzinfo=UTC).timestamp()) * 1000
     plane, facts = stored([0, 1, 2], stamp=beyond)
     assert (plane.next_offset, plane.lost, facts) == ({FUNDS: 0}, {}, [])
+
+
+async def store_broken(engine: Engine) -> ControlPlane:
+    """A fund whose structured event is nested too deep, and a good one behind it."""
+    for record in (events.nested_too_deep(events.fund_fact("F0")), events.fund_fact("F1")):
+        engine.kafka.append(FUNDS, 0, record.key, record.value, record.headers)
+    plane = ControlPlane(engine.services["allocation"], engine.config)
+    await plane.open()
+    await plane.claim([FUNDS], 1)
+    for stored_record in engine.kafka.log(FUNDS, 0):
+        plane.queues[FUNDS].put_nowait(record_of(-1, stored_record))
+    task = asyncio.create_task(plane.run(FUNDS))
+    await asyncio.sleep(20)
+    task.cancel()
+    return plane
+
+
+def test_a_fact_nested_too_deep_is_a_dead_letter_and_the_next_one_is_stored() -> None:
+    loop = SimulatedLoop(Random(1))
+    engine = Engine(World(loop, Random(1), Faults(Random(1))), 1, ("allocation",), Guards())
+    with quiet(), installed(engine):
+        plane = run(loop, store_broken(engine))
+    tables = engine.postgres.databases["nestwork_allocation"].tables
+    assert plane.next_offset == {FUNDS: 2}
+    assert [row["key"] for row in tables["facts"].values()] == ["F1"]
+    (letter,) = tables["dead_letters"].values()
+    assert (letter["code"], letter["value"]) == ("WRONG_SHAPE", engine.kafka.log(FUNDS, 0)[0].value)

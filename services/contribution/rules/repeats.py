@@ -18,9 +18,11 @@ MARK_BYTES = 16
 def line_mark(line: Line, identity: bytes) -> bytes:
     """Return the 16 bytes that stand for a line among those of its participant, plan and year.
 
-    The order of the amounts says nothing. `identity`: the request's, so that a reversed line can be taken out again.
+    Neither the order of the amounts nor one of zero says anything: a payroll system may write out empty columns once
+    and leave them out the next time. `identity`: the request's, so that a reversed line can be taken out again.
     """
-    said = f"{line.payroll_id}\n{line.pay_date.toordinal()}\n{line.compensation}\n{sorted(line.amounts)}"
+    amounts = sorted(amount for amount in line.amounts if amount[1])
+    said = f"{line.payroll_id}\n{line.pay_date.toordinal()}\n{line.compensation}\n{amounts}"
     if line.employer_money is not None:
         said += f"\n{line.employer_money}"
     return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=WORDS_BYTES).digest() + identity[:WORDS_BYTES]

@@ -24,6 +24,14 @@ def test_the_same_words_under_another_id_are_a_repeat_whatever_the_order_of_the_
     assert is_known(a_line(("roth", "5.00"), ("pre_tax", "10.00")))
 
 
+def test_an_amount_of_zero_says_nothing() -> None:
+    assert is_known(a_line(("pre_tax", "10.00"), ("roth", "5.00"), ("after_tax", "0.00")))
+    nothing = line_mark(a_line(("pre_tax", "0.00")), FIRST)
+    assert is_repeat(nothing, line_mark(a_line(("roth", "0.00"), ("pre_tax", "0.00")), SECOND))
+    assert is_repeat(nothing, line_mark(a_line(), SECOND))
+    assert not is_repeat(nothing, line_mark(ONE, SECOND))
+
+
 def test_a_line_that_differs_in_anything_is_a_further_line() -> None:
     amounts = (("pre_tax", "10.00"), ("roth", "5.00"))
     assert not is_known(a_line(("pre_tax", "10.00"), ("roth", "5.01")))

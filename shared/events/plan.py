@@ -21,7 +21,7 @@ def _rises(percents: tuple[str, ...]) -> tuple[str, ...]:
 
 WholePercent = Annotated[str, Field(strict=True, pattern=r"^[0-9]{1,3}$")]
 PercentByYear = Annotated[tuple[WholePercent, ...], Field(min_length=1, max_length=10), AfterValidator(_rises)]
-
+VestingName = Literal["immediate", "cliff_2", "cliff_3", "graded_2_6"]
 
 ShortYear = Annotated[int, Field(ge=1987, le=2200)]
 ShortMonths = Annotated[int, Field(strict=True, ge=1, le=11)]
@@ -83,8 +83,9 @@ class PlanFact(Event):
     """Left out = everybody may contribute at once."""
     post_severance_days: Annotated[int, Field(strict=True, ge=0, le=366)] | None = None
     """How many days after the last day a pay cheque is still taken; left out = two and a half months."""
-    vesting: dict[Source, Literal["immediate", "cliff_3", "graded_2_6"] | PercentByYear] = Field(default_factory=dict)
-    """Schedule by source: a name, or the percent after 1, 2, 3 … years. Left out = vested at once."""
+    vesting: dict[Source, VestingName | PercentByYear] = Field(default_factory=dict)
+    """Schedule by source: a name, or the percent after 1, 2, 3 … years. Left out = vested at once. A safe harbor match
+    may have one that is whole after two years, as in a QACA. Law: IRC 401(k)(13)(D)(iii)."""
     normal_retirement_age: Annotated[int, Field(strict=True, ge=50, le=70)] | None = None
     """Who works at this age is vested in full, whatever the schedule. Law: IRC 411(a)(8)."""
     short_years: dict[ShortYear, ShortMonths] = Field(default_factory=dict)

@@ -1,7 +1,7 @@
 """The money types ("sources") and what each attribute of theirs changes.
 
-Which limits count what: IRC 402(g), 414(v), 415(c); vesting: IRC 411(a). One row per source; rules ask the row, never
-the name.
+Which limits count what: IRC 402(g), 414(v), 415(c); vesting: IRC 411(a), 401(k)(12), 401(k)(13). One row per source;
+rules ask the row, never the name.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Source:
     `is_elective_deferral`: shares the one cap of 402(g) and may become catch-up.
     `is_annual_addition`: counts toward 415(c) (a deferral only as far as it is not catch-up).
     `may_have_schedule`: a plan may make it vest over years; everything else is vested at once by law.
+    `vests_in_two_years`: at the latest; the safe harbor of a qualified automatic contribution arrangement (QACA).
     `needs_employment`: money of a pay cheque, refused for someone no longer employed; the rest (rollovers, loan
     repayments, year-end and corrective employer money) may come later.
     `cut_rank`: the order in which 415(c) cuts, lowest first; 0 = never cut.
@@ -46,6 +47,7 @@ class Source:
     is_elective_deferral: bool = False
     is_annual_addition: bool = False
     may_have_schedule: bool = False
+    vests_in_two_years: bool = False
     needs_employment: bool = False
     cut_rank: int = 0
 
@@ -65,13 +67,16 @@ def _deferral(name: str, tax_type: TaxType) -> Source:
     )
 
 
-def _employer(name: str, *, may_have_schedule: bool, needs_employment: bool) -> Source:
+def _employer(
+    name: str, *, may_have_schedule: bool, needs_employment: bool, vests_in_two_years: bool = False
+) -> Source:
     return Source(
         name,
         TaxType.PRE_TAX,
         Party.EMPLOYER,
         is_annual_addition=True,
         may_have_schedule=may_have_schedule,
+        vests_in_two_years=vests_in_two_years,
         needs_employment=needs_employment,
         cut_rank=CUT_EMPLOYER,
     )
@@ -91,7 +96,7 @@ SOURCES: dict[str, Source] = {
             cut_rank=CUT_AFTER_TAX,
         ),
         _employer("match", may_have_schedule=True, needs_employment=True),
-        _employer("safe_harbor_match", may_have_schedule=False, needs_employment=True),
+        _employer("safe_harbor_match", may_have_schedule=True, needs_employment=True, vests_in_two_years=True),
         _employer("profit_sharing", may_have_schedule=True, needs_employment=False),
         _employer("qnec", may_have_schedule=False, needs_employment=False),
         _employer("qmac", may_have_schedule=False, needs_employment=False),

@@ -1,6 +1,8 @@
 """Vesting: how much of the employer's money is the participant's own, and what is forfeited.
 
-Law: IRC 411(a)(2)(B): a plan may be faster than a three-year cliff or the two-to-six-year grading, never slower.
+Law: IRC 411(a)(2)(B): a plan may be faster than a three-year cliff or the two-to-six-year grading, never slower; a safe
+harbor match is vested at once, in a qualified automatic contribution arrangement (QACA) after two years at the latest
+(IRC 401(k)(13)(D)(iii)(I)). Whether a plan is one, is the plan's to say: a schedule on that match says it.
 """
 
 from __future__ import annotations
@@ -43,23 +45,27 @@ class VestingTerms:
 
 
 IMMEDIATE = VestingSchedule((100,), percent_at_once=100)
+CLIFF_2 = VestingSchedule((0, 100))
 CLIFF_3 = VestingSchedule((0, 0, 100))
 GRADED_2_6 = VestingSchedule((0, 20, 40, 60, 80, 100))
-SCHEDULES = {"immediate": IMMEDIATE, "cliff_3": CLIFF_3, "graded_2_6": GRADED_2_6}
+SCHEDULES = {"immediate": IMMEDIATE, "cliff_2": CLIFF_2, "cliff_3": CLIFF_3, "graded_2_6": GRADED_2_6}
 
 
 def vesting_schedule_of(source: str, fact: object) -> VestingSchedule:
     """Return the schedule a plan sets for `source`: a name, or a list of percents by year.
 
     Raises ValueError for an unknown name, percents that fall or leave 0–100, a schedule slower than the law
-    allows, or a source that must vest at once (deferrals, safe harbor, QNEC, QMAC, rollovers).
+    allows, or a source that must vest at once (deferrals, QNEC, QMAC, rollovers).
     """
     if source not in SOURCES:
         raise ValueError(f"vesting names the unknown source {source!r}")
     schedule = _schedule_of(fact)
     if schedule != IMMEDIATE and source not in SCHEDULED:
         raise ValueError(f"{source} is vested at once by law")
-    if not is_as_fast_as_the_law(schedule):
+    if SOURCES[source].vests_in_two_years:
+        if not is_as_fast_as(schedule, CLIFF_2):
+            raise ValueError(f"the vesting of {source} is slower than IRC 401(k)(13)(D)(iii) allows")
+    elif not any(is_as_fast_as(schedule, slowest) for slowest in (CLIFF_3, GRADED_2_6)):
         raise ValueError(f"the vesting of {source} is slower than IRC 411(a)(2)(B) allows")
     return schedule
 
@@ -77,12 +83,9 @@ def _schedule_of(fact: object) -> VestingSchedule:
     return VestingSchedule(percents)
 
 
-def is_as_fast_as_the_law(schedule: VestingSchedule) -> bool:
-    """Say whether the schedule is, at every year, at least the three-year cliff or at least 2–6 graded."""
-    return any(
-        all(schedule.percent_after(year) >= slowest.percent_after(year) for year in range(1, 8))
-        for slowest in (CLIFF_3, GRADED_2_6)
-    )
+def is_as_fast_as(schedule: VestingSchedule, slowest: VestingSchedule) -> bool:
+    """Say whether the schedule gives, at every year, at least what the slowest one gives."""
+    return all(schedule.percent_after(year) >= slowest.percent_after(year) for year in range(1, 8))
 
 
 def vested_percent(terms: VestingTerms, source: str, participant: Participant, as_of: date) -> int:

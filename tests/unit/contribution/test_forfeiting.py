@@ -54,6 +54,17 @@ def test_a12_the_forfeiture_is_the_balance_less_the_vested_part_rounded_once() -
     assert recorded_by_source(decision.record) == {"pre_tax": 10_001, "qnec": 500, "match": 506_237}
 
 
+def test_a_qaca_match_is_forfeited_by_who_leaves_before_two_years() -> None:
+    plan = plan_rules_of(
+        "QACA", {"sources": ["pre_tax", "safe_harbor_match"], "vesting": {"safe_harbor_match": ["0", "100"]}}
+    )
+    line = LineRecord((RecordedPart("safe_harbor_match", 10_577, 0),), "match", 0, 423_077, 423_077)
+    asked = (("safe_harbor_match", 10_577),)
+    early, late = who((date(2025, 1, 6), date(2026, 11, 19))), who((date(2024, 1, 8), date(2026, 11, 19)))
+    assert forfeit_part(line, asked, CASH_OUT, plan, early, DAY, YEAR).debited == asked
+    assert forfeit_part(line, asked, CASH_OUT, plan, late, DAY, YEAR).status == "rejected"
+
+
 def test_nobody_forfeits_what_is_vested() -> None:
     asked = (("match", 337_494), ("pre_tax", 1), ("qnec", 1), ("roth", 5))
     decision = forfeit_part(LINE, asked, CASH_OUT, PLAN, LEFT, DAY, YEAR)

@@ -8,13 +8,14 @@ import pytest
 
 from services.contribution.rules.participant import Employment
 from services.contribution.rules.vesting import (
+    CLIFF_2,
     CLIFF_3,
     GRADED_2_6,
     IMMEDIATE,
     VestingSchedule,
     VestingTerms,
     breaks_in_service,
-    is_as_fast_as_the_law,
+    is_as_fast_as,
     is_forfeited,
     use_forfeitures,
     vested_after_partial_distribution,
@@ -86,17 +87,28 @@ def test_who_works_at_normal_retirement_age_is_vested(hired: str, ended: str | N
 
 def test_a_plan_may_be_faster_than_the_law_and_never_slower() -> None:
     assert VestingSchedule((0, 50, 100)) == vesting_schedule_of("match", [0, 50, 100])
-    assert is_as_fast_as_the_law(VestingSchedule((0, 0, 100)))
-    assert not is_as_fast_as_the_law(VestingSchedule((0, 0, 40, 60, 80, 100)))
-    for slow in ([0, 0, 0, 100], [0, 20, 40, 60, 80, 90]):
+    assert is_as_fast_as(VestingSchedule((0, 0, 100)), CLIFF_3)
+    assert not is_as_fast_as(VestingSchedule((0, 0, 40, 60, 80, 100)), GRADED_2_6)
+    for slow in ([0, 0, 0, 100], [0, 20, 40, 60, 80, 90], [0, 0, 40, 60, 80, 100]):
         with pytest.raises(ValueError, match="slower"):
             vesting_schedule_of("match", slow)
+
+
+@pytest.mark.parametrize("fact", ["cliff_2", [0, 100], [50, 100], [100], "immediate"])
+def test_a_safe_harbor_match_is_vested_after_two_years_at_the_latest(fact: object) -> None:
+    schedule = vesting_schedule_of("safe_harbor_match", fact)
+    assert is_as_fast_as(schedule, CLIFF_2)
+    assert schedule.percent_after(2) == 100
 
 
 @pytest.mark.parametrize(
     ("source", "fact", "reason"),
     [
-        ("safe_harbor_match", "graded_2_6", "at once by law"),
+        ("safe_harbor_match", "graded_2_6", r"slower than IRC 401\(k\)\(13\)"),
+        ("safe_harbor_match", "cliff_3", r"slower than IRC 401\(k\)\(13\)"),
+        ("safe_harbor_match", [0, 99, 100], r"slower than IRC 401\(k\)\(13\)"),
+        ("qnec", "cliff_2", "at once by law"),
+        ("pre_tax", [0, 100], "at once by law"),
         ("bonus", "cliff_3", "unknown source"),
         ("match", "cliff_5", "unknown vesting schedule"),
         ("match", [50, 40], "rise"),

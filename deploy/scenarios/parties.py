@@ -42,6 +42,7 @@ class PlanTerms(Part):
     eligibility: Eligibility | None = None
     post_severance_days: Count | None = None
     short_years: dict[Year, Count] | None = None
+    normal_retirement_age: Count | None = None
 
 
 class Plan(PlanTerms):

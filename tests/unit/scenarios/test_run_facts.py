@@ -69,6 +69,11 @@ def test_a_changed_plan_keeps_what_was_not_named() -> None:
     assert (second.sources, second.short_years, second.eligibility) == (("pre_tax",), {}, first.eligibility)
 
 
+def test_a_plan_may_name_its_normal_retirement_age() -> None:
+    change = PlanChangeEvent.model_validate({"plan_change": "ACME", "normal_retirement_age": 65})
+    assert PlanFact.model_validate(sent(PlanFact, change)).normal_retirement_age == 65
+
+
 def test_limits_of_a_year_are_the_same_for_all_files() -> None:
     event = LimitsEvent.model_validate(
         {"limits": 2027, "elective_deferral": "25000.00", "catch_up": "8000.00", "annual_additions": "74000.00",

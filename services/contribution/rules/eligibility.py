@@ -69,7 +69,8 @@ def refusal(
     """Return the code that refuses the participant's money of a pay date, or None.
 
     A last pay cheque may come after the last day: it is taken for `post_severance_days`, or, without that setting,
-    for two and a half months (Reg. 1.415(c)-2(e)(3)).
+    for two and a half months. That is the house rule: the law would let pay count until the later of two and a half
+    months and the end of the limitation year (Reg. 1.415(c)-2(e)(3)), and a plan that wants so says it in days.
     """
     employment = participant.employment
     if not employment or pay_date < employment[0].hired:

@@ -183,9 +183,14 @@ class FileEvents:
         """A participant's new election."""
         return self._election(event.election, event.funds)
 
+    def census_election(self, event: CensusEvent) -> Iterator[Outgoing]:
+        """The election that comes with a census, if one does."""
+        if event.elections is not None:
+            yield self._election(event.census, event.elections)
+
     def census(self, event: CensusEvent) -> Outgoing:
         """A new participant, or what changed about a known one."""
-        given = event.model_dump(exclude_unset=True, exclude={"census"})
+        given = event.model_dump(exclude_unset=True, exclude={"census", "elections"})
         known = self._census_by_participant.get(event.census, Census())
         merged = known.model_copy(update=given)
         self._census_by_participant[event.census] = merged

@@ -95,6 +95,11 @@ class FileRun:
         """The identity under which a line was sent."""
         return self.names.source, self.names.full(line)
 
+    def published(self, event: object, on: date) -> list[Outgoing]:
+        """All that an event of the file publishes on a date: a census may bring its participant's election."""
+        election = self.events.census_election(event) if isinstance(event, CensusEvent) else ()
+        return [self.outgoing(event, on), *election]
+
     def outgoing(self, event: object, on: date) -> Outgoing:
         """The next event as it goes out on a date; remembers what funding and receipts will need."""
         match event:

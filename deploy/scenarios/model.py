@@ -135,9 +135,10 @@ class ElectionEvent(Part):
 
 
 class CensusEvent(Census):
-    """A new or changed participant; what is left out stays as it was."""
+    """A new or changed participant, perhaps with his election; what is left out stays as it was."""
 
     census: Name
+    elections: dict[Name, Percent] | None = None
 
 
 class LaterEvent(BaseModel):

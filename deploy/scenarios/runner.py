@@ -198,7 +198,7 @@ class Driver:
         batch: list[Outgoing] = []
         for index, event in enumerate(day.events):
             if not isinstance(event, FundingEvent):
-                batch.append(run.outgoing(event, day.date))
+                batch += run.published(event, day.date)
                 continue
             if event.amount is None:
                 await self._publish(batch)

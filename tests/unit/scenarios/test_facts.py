@@ -13,7 +13,7 @@ from shared.events.market import PriceFact
 from shared.events.payroll import Contribution, PayrollFunded
 from shared.events.plan import PlanFact
 from shared.events.requests import ElectionChanged
-from tests.unit.scenarios.builders import DAY, TEXT, a_scenario
+from tests.unit.scenarios.builders import DAY, TEXT, a_run, a_scenario
 
 MODELS = (Census, FundFact, PriceFact, Contribution, PayrollFunded, PlanFact, ElectionChanged)
 UNKNOWN = (
@@ -93,6 +93,18 @@ def test_a_census_event_changes_what_it_names_and_keeps_the_rest() -> None:
     event = CensusEvent.model_validate({"census": "P2", "terminated": "2026-11-20"})
     changed = body(file_events().census(event))
     assert (changed["birth_date"], changed["termination_date"]) == ("1976-12-31", "2026-11-20")
+
+
+def test_a_census_event_may_bring_an_election() -> None:
+    event = CensusEvent.model_validate(
+        {"census": "P9", "plan": "ACME", "born": "1990-05-01", "hired": "2026-11-16", "elections": {"F2": "100"}}
+    )
+    census, election = a_run().published(event, DAY)
+    assert (census.key, body(census)["birth_date"]) == ("s000-P9", "1990-05-01")
+    assert (election.key, body(election)["plan_id"]) == ("s000-P9", "s000-ACME")
+    assert body(election)["elections"] == [{"fund_id": "s000-F2", "percent": "100"}]
+    silent = CensusEvent.model_validate({"census": "P1", "terminated": "2026-11-20"})
+    assert len(a_run().published(silent, DAY)) == 1
 
 
 def test_prices_are_final_and_keyed_by_fund_and_date() -> None:

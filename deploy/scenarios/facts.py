@@ -73,7 +73,8 @@ class FileEvents:
         self._lines: dict[str, Outgoing] = {}
         self._census_by_participant: dict[str, Census] = dict(scenario.participants)
         self._plan_by_run: dict[str, str] = {}
-        self._plan_by_listed_run = _plans_of_runs(scenario)
+        self._plan_by_person = _plans_of_people(scenario)
+        self._plan_by_listed_run = _plans_of_runs(scenario, self._plan_by_person)
         self._terms_by_plan: dict[str, PlanTerms] = dict(scenario.plans)
         self._serial = 0
 
@@ -128,8 +129,8 @@ class FileEvents:
         return sent
 
     def plan_of_run(self, run: str) -> str | None:
-        """The plan of a payroll run that has lines."""
-        return self._plan_by_run.get(run)
+        """The plan of a payroll run that has lines, be it later in the file."""
+        return self._plan_by_run.get(run) or self._plan_by_listed_run.get(run)
 
     def resend(self, line: str) -> Outgoing:
         """The same bytes under the same id."""
@@ -224,10 +225,13 @@ class FileEvents:
         return line | ({"plan": self.names.full(order.plan)} if order.plan else {})
 
     def _cash(self, ce_type: str, kind: str, run: str, cents: int, day: datetime.date) -> Outgoing:
+        """Cash says whose it is even before the run's first line: until then it is that plan's unallocated cash."""
         ce_id = self._next_id(kind)
+        only = next(iter(self.scenario.plans)) if len(self.scenario.plans) == 1 else None
+        plan = self.plan_of_run(run) or only
         body = {
             "payroll_id": self.names.full(run),
-            "plan_id": self.names.full(self._plan_by_run[run]) if run in self._plan_by_run else None,
+            "plan_id": None if plan is None else self.names.full(plan),
             "cents": cents,
             "reference": ce_id,
             "received_on": day.isoformat(),
@@ -235,7 +239,7 @@ class FileEvents:
         return self._outgoing(topics.PAYROLL_RUNS, run, ce_type, ce_id, body)
 
     def _totals(self, ce_type: str, run: str, plan: str | None, totals: Mapping[str, Any]) -> Outgoing:
-        known = plan or self._plan_by_run.get(run)
+        known = plan or self.plan_of_run(run)
         body = {"payroll_id": self.names.full(run), "plan_id": None if known is None else self.names.full(known)}
         return self._outgoing(topics.PAYROLL_RUNS, run, ce_type, self._next_id("totals"), body | dict(totals))
 
@@ -247,7 +251,7 @@ class FileEvents:
         known = self._census_by_participant.get(participant)
         if known is not None and known.plan is not None:
             return known.plan
-        return self._plan_by_listed_run.get(run) or next(iter(self.scenario.plans))
+        return self._plan_by_person.get(participant) or self.plan_of_run(run) or next(iter(self.scenario.plans))
 
     def _fund(self, name: str, fund: Fund) -> Outgoing:
         full = self.names.full(name)
@@ -308,14 +312,28 @@ def _amounts(cents_by_source: Mapping[str, int]) -> list[dict[str, Any]]:
     return [{"source": source, "cents": cents} for source, cents in cents_by_source.items()]
 
 
-def _plans_of_runs(scenario: Scenario) -> dict[str, str]:
-    """The plan of each run that has a line of somebody listed anywhere in the file: a run belongs to one plan."""
-    plan_of = {name: known.plan for name, known in scenario.participants.items()}
+def _plans_of_people(scenario: Scenario) -> dict[str, str]:
+    """The first plan of everybody listed anywhere in the file."""
+    found: dict[str, str] = {name: known.plan for name, known in scenario.participants.items()}
+    for event in (event for day in scenario.days for event in day.events if isinstance(event, CensusEvent)):
+        if event.plan is not None:
+            found.setdefault(event.census, event.plan)
+    return found
+
+
+def _plans_of_runs(scenario: Scenario, plan_by_person: Mapping[str, str]) -> dict[str, str]:
+    """The plan of each run that names one, or has a line of somebody listed: a run belongs to one plan."""
     found: dict[str, str] = {}
-    for event in (event for day in scenario.days for event in day.events if isinstance(event, ContributionEvent)):
-        plan = event.plan or plan_of.get(event.participant)
+    for event in (event for day in scenario.days for event in day.events):
+        match event:
+            case ContributionEvent():
+                run, plan = event.payroll, event.plan or plan_by_person.get(event.participant)
+            case OpenedEvent(opened=run) | ClosedEvent(closed=run):
+                plan = event.plan
+            case _:
+                continue
         if plan is not None:
-            found.setdefault(event.payroll, plan)
+            found.setdefault(run, plan)
     return found
 
 

@@ -89,6 +89,21 @@ def test_funding_belongs_to_the_plan_of_its_runs_lines() -> None:
     assert (funding.key, body(funding)["cents"], body(funding)["received_on"]) == ("s000-R1", 66_923, "2026-11-20")
 
 
+TWO_PLANS = TEXT.replace("plans:", "plans:\n  FIRST: {sources: [pre_tax], default_fund: F1}")
+
+
+def test_cash_before_its_lines_is_of_the_plan_the_file_lists_its_run_in() -> None:
+    early = FileEvents(parse_scenario(TWO_PLANS), Namespace(0)).funding("R1", 1, DAY)
+    assert body(early)["plan_id"] == "s000-ACME"
+
+
+def test_cash_of_a_run_without_lines_is_of_the_files_only_plan() -> None:
+    assert body(file_events().funding("R9", 1, DAY))["plan_id"] == "s000-ACME"
+    assert "plan_id" not in body(FileEvents(parse_scenario(TWO_PLANS), Namespace(0)).funding("R9", 1, DAY))
+    opened = TWO_PLANS.replace("- {resend: c1}", "- {opened: R9, plan: FIRST}")
+    assert body(FileEvents(parse_scenario(opened), Namespace(0)).funding("R9", 1, DAY))["plan_id"] == "s000-FIRST"
+
+
 def test_a_census_event_changes_what_it_names_and_keeps_the_rest() -> None:
     event = CensusEvent.model_validate({"census": "P2", "terminated": "2026-11-20"})
     changed = body(file_events().census(event))

@@ -43,6 +43,8 @@ from shared.events.requests import ElectionChanged
 
 OPERATOR_SOURCE = "/scenario/operator"
 HASH_TOTAL_BELOW = 10**10
+NOBODY = "nobody"
+"""Whose line is taken back where a file lists no one."""
 CLOSE_REQUESTED, VALUE_REQUESTED = CloseRequested.ce_type, ValueRequested.ce_type
 
 
@@ -75,6 +77,7 @@ class FileEvents:
         self._plan_by_run: dict[str, str] = {}
         self._plan_by_person = _plans_of_people(scenario)
         self._plan_by_listed_run = _plans_of_runs(scenario, self._plan_by_person)
+        self._line_by_name = {event.contribution: event for event in _contributions(scenario)}
         self._terms_by_plan: dict[str, PlanTerms] = dict(scenario.plans)
         self._serial = 0
 
@@ -101,9 +104,10 @@ class FileEvents:
             "pay_date": event.pay_date.isoformat(),
             "compensation_cents": event.compensation,
             "amounts": _amounts(event.amounts),
+            "hours": event.hours,
+            "ytd": None if event.ytd is None else _amounts(event.ytd),
+            "employer_money": event.employer_money,
         }
-        if event.employer_money is not None:
-            body["employer_money"] = event.employer_money
         line = self._outgoing(
             topics.PAYROLL_CONTRIBUTIONS,
             event.participant,
@@ -115,18 +119,42 @@ class FileEvents:
         return line
 
     def reversal(self, event: ReversalEvent) -> Outgoing:
-        """What is taken back of a line, in the run of that line."""
-        line = self._lines[event.reverses]
-        known = orjson.loads(line.value)
-        body = {name: known[name] for name in ("plan_id", "participant_id", "payroll_id")} | {
-            "reverses": line.ce_id,
+        """What is taken back of a line, in the run of that line; of one that was never sent, in a run of its own."""
+        person = self.person_of(event)
+        body = self._place_of(event.reverses, person) | {
+            "reverses": self.names.full(event.reverses),
             "amounts": None if event.amounts is None else _amounts(event.amounts),
             "reason": "as the scenario says",
         }
         ce_id = self.names.full(event.reversal)
-        sent = replace(line, ce_type=Reversal.ce_type, ce_id=ce_id, value=_json(body))
+        sent = self._outgoing(topics.PAYROLL_CONTRIBUTIONS, person, Reversal.ce_type, ce_id, body)
         self._lines[event.reversal] = sent
         return sent
+
+    def person_of(self, event: ReversalEvent) -> str:
+        """Whose line it takes back."""
+        if event.participant is not None:
+            return event.participant
+        if event.reverses in self._lines:
+            return self.names.plain(self._lines[event.reverses].key)
+        line = self.line(event.reverses)
+        return next(iter(self.scenario.participants), NOBODY) if line is None else line.participant
+
+    def line(self, name: str) -> ContributionEvent | None:
+        """A payroll line of the file, sent or to come."""
+        return self._line_by_name.get(name)
+
+    def _place_of(self, line: str, person: str) -> dict[str, Any]:
+        """Plan, participant and payroll run of a line, as it said them or will."""
+        if line in self._lines:
+            known = orjson.loads(self._lines[line].value)
+            place = {name: known[name] for name in ("plan_id", "payroll_id")}
+        else:
+            coming = self.line(line)
+            run = line if coming is None else coming.payroll
+            plan = (coming.plan if coming is not None else None) or self._plan_of(person, run)
+            place = {"plan_id": self.names.full(plan), "payroll_id": self.names.full(run)}
+        return place | {"participant_id": self.names.full(person)}
 
     def plan_of_run(self, run: str) -> str | None:
         """The plan of a payroll run that has lines, be it later in the file."""
@@ -310,6 +338,10 @@ class FileEvents:
 
 def _amounts(cents_by_source: Mapping[str, int]) -> list[dict[str, Any]]:
     return [{"source": source, "cents": cents} for source, cents in cents_by_source.items()]
+
+
+def _contributions(scenario: Scenario) -> Iterator[ContributionEvent]:
+    return (event for day in scenario.days for event in day.events if isinstance(event, ContributionEvent))
 
 
 def _plans_of_people(scenario: Scenario) -> dict[str, str]:

@@ -56,6 +56,8 @@ Name = Annotated[str, Field(min_length=1, strict=True)]
 Percent = Annotated[str, BeforeValidator(_count_as_text), BeforeValidator(_no_float)]
 """A quoted decimal, or a whole number without quotes: nothing is lost by reading that."""
 Count = Annotated[int, Field(strict=True, ge=0)]
+Hours = Annotated[int | str, BeforeValidator(_no_float)]
+"""A whole number, or a quoted decimal."""
 Switch = Annotated[bool, Field(strict=True)]
 Year = Annotated[int, Field(strict=True, ge=1987, le=2200)]
 Amounts = Annotated[dict[Name, Cents], BeforeValidator(nothing_as_empty_mapping)]

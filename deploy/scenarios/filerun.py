@@ -45,7 +45,6 @@ class FileRun:
     resends_by_line: Counter[str] = field(default_factory=Counter)
     _lines_by_run: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     _funded_by_run: Counter[str] = field(default_factory=Counter)
-    _run_by_line: dict[str, str] = field(default_factory=dict)
     _released: set[str] = field(default_factory=set)
     """Lines whose run had its cash at an earlier cut: reversing them takes shares back, not cash that is owed."""
     _events: FileEvents | None = None
@@ -106,7 +105,6 @@ class FileRun:
             case ContributionEvent():
                 self.participant_by_line[event.contribution] = event.participant
                 self._lines_by_run[event.payroll].append(event.contribution)
-                self._run_by_line[event.contribution] = event.payroll
                 return self.events.contribution(event)
             case ReversalEvent():
                 self._expect_reversal(event)
@@ -141,8 +139,9 @@ class FileRun:
 
     def _expect_reversal(self, event: ReversalEvent) -> None:
         """It is answered like a line; before its line is released, the run owes less because of it."""
-        self.participant_by_line[event.reversal] = self.participant_by_line[event.reverses]
-        run = self._run_by_line.get(event.reverses)
+        self.participant_by_line[event.reversal] = self.events.person_of(event)
+        coming = self.events.line(event.reverses)
+        run = None if coming is None else coming.payroll
         if run is not None and event.reverses not in self._released:
             self._lines_by_run[run].append(event.reversal)
 

@@ -15,6 +15,7 @@ from deploy.scenarios.fields import (
     Count,
     Day,
     DecimalText,
+    Hours,
     Name,
     Part,
     Percent,
@@ -40,6 +41,7 @@ class ContributionEvent(Part):
     """One payroll line. Without ``plan`` it is of the participant's plan; of one who is not listed, of the run's.
 
     ``employer_money``: what the employer gives for a whole year, which may go to the source the engine matches into.
+    ``ytd``: what payroll believes was contributed this year.
     """
 
     contribution: Name
@@ -49,6 +51,8 @@ class ContributionEvent(Part):
     compensation: Cents
     amounts: Amounts
     plan: Name | None = None
+    hours: Hours | None = None
+    ytd: Amounts | None = None
     employer_money: Literal["true_up", "nonelective", "discretionary"] | None = None
 
 
@@ -120,11 +124,15 @@ class ResendChangedEvent(Part):
 
 
 class ReversalEvent(Part):
-    """What payroll takes back of an earlier line; without ``amounts`` all that is left of it."""
+    """What payroll takes back of a line; without ``amounts`` all that is left of it.
+
+    The line may come later in the file, or never. Then ``participant`` says whose it would be, else the first listed.
+    """
 
     reversal: Name
     reverses: Name
     amounts: Amounts | None = None
+    participant: Name | None = None
 
 
 class ElectionEvent(Part):
@@ -353,8 +361,6 @@ def _check_event(path: str, event: object, scenario: Scenario, lines: set[str], 
 def _check_reversal(path: str, event: ReversalEvent, lines: set[str]) -> None:
     if event.reversal in lines:
         raise FileProblem(f"{path}.reversal", f"{event.reversal} is already used; resend it instead")
-    if event.reverses not in lines:
-        raise FileProblem(f"{path}.reverses", f"{event.reverses} was not sent before")
     lines.add(event.reversal)
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import orjson
 
 from deploy.scenarios.facts import FileEvents, Outgoing
-from deploy.scenarios.model import CensusEvent, ContributionEvent, parse_scenario
+from deploy.scenarios.model import CensusEvent, ContributionEvent, ReversalEvent, parse_scenario
 from deploy.scenarios.names import Namespace
 from shared.events.census import Census
 from shared.events.fund import FundFact
 from shared.events.market import PriceFact
-from shared.events.payroll import Contribution, PayrollFunded
+from shared.events.payroll import Contribution, PayrollFunded, Reversal
 from shared.events.plan import PlanFact
 from shared.events.requests import ElectionChanged
 from tests.unit.scenarios.builders import DAY, TEXT, a_run, a_scenario
 
-MODELS = (Census, FundFact, PriceFact, Contribution, PayrollFunded, PlanFact, ElectionChanged)
+MODELS = (Census, FundFact, PriceFact, Contribution, PayrollFunded, PlanFact, ElectionChanged, Reversal)
 UNKNOWN = (
     "- {contribution: c9, participant: GHOST, payroll: R1, pay_date: 2026-11-20, compensation: '0.00', amounts: {}}"
 )
@@ -66,6 +66,26 @@ def test_a_line_is_keyed_by_participant_and_speaks_integer_cents() -> None:
     assert (line.key, line.ce_id, line.ce_source) == ("s000-P1", "s000-c1", "/scenario/s000")
     assert said["amounts"] == [{"source": "pre_tax", "cents": 16_923}]
     assert (said["plan_id"], said["payroll_id"], said["compensation_cents"]) == ("s000-ACME", "s000-R1", 423_077)
+
+
+def test_a_line_says_hours_and_year_to_date_only_where_the_file_does() -> None:
+    events, event = file_events(), a_scenario().days[0].events[0]
+    assert isinstance(event, ContributionEvent)
+    told = body(events.contribution(event.model_copy(update={"hours": "80.5", "ytd": {"roth": 5}})))
+    assert (told["hours"], told["ytd"]) == ("80.5", [{"source": "roth", "cents": 5}])
+    assert {"hours", "ytd", "employer_money"}.isdisjoint(body(events.contribution(event)))
+
+
+def test_a_reversal_of_a_line_that_is_to_come_or_never_comes_says_what_it_can() -> None:
+    events = file_events()
+    coming = events.reversal(ReversalEvent(reversal="v1", reverses="c2"))
+    said = body(coming)
+    assert (coming.key, said["participant_id"], said["payroll_id"]) == ("s000-P2", "s000-P2", "s000-R1")
+    never = body(events.reversal(ReversalEvent(reversal="v2", reverses="c9")))
+    assert (never["participant_id"], never["plan_id"], never["reverses"]) == ("s000-P1", "s000-ACME", "s000-c9")
+    assert "amounts" not in never
+    named = events.reversal(ReversalEvent(reversal="v3", reverses="c9", participant="P2"))
+    assert named.key == "s000-P2"
 
 
 def test_a_resend_repeats_identity_and_bytes() -> None:

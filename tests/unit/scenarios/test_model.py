@@ -125,9 +125,20 @@ def test_a_file_that_cannot_be_read_is_a_problem_of_that_file(tmp_path: Path) ->
         read_scenario(tmp_path / "broken.yaml")
 
 
-def test_a_reversal_names_a_line_of_the_file_and_is_none_itself_before() -> None:
-    with pytest.raises(FileProblem, match="c9 was not sent before"):
-        parse_scenario(with_event("{reversal: r1, reverses: c9}"))
+def test_a_reversal_is_none_itself_before_and_may_name_a_line_that_is_to_come_or_never_comes() -> None:
+    assert parse_scenario(with_event("{reversal: r1, reverses: c9}")).days
+    assert parse_scenario(with_event(f"{{reversal: r1, reverses: c1}}, {LINE}")).days
+    with pytest.raises(FileProblem, match="r1 is already used"):
+        parse_scenario(with_event("{reversal: r1, reverses: c9}, {reversal: r1, reverses: c8}"))
+
+
+def test_a_line_may_tell_hours_and_what_payroll_believes_of_the_year() -> None:
+    line = LINE.replace("compensation", 'hours: 80, ytd: {pre_tax: "500.00"}, compensation')
+    for hours, read in (("80", 80), ('"80.5"', "80.5")):
+        event = parse_scenario(with_event(line.replace("hours: 80", f"hours: {hours}"))).days[0].events[0]
+        assert isinstance(event, ContributionEvent)
+        assert (event.hours, event.ytd) == (read, {"pre_tax": 50_000})
+    assert "quoted" in problem_of(with_event(line.replace("hours: 80", "hours: 80.5")))[1]
 
 
 def test_a_fund_may_say_nothing_and_a_schedule_may_stand_unquoted() -> None:

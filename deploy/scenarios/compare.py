@@ -24,6 +24,8 @@ class Difference:
 
 def differences(path: str, expected: Any, actual: Any) -> list[Difference]:
     """Compare mappings by named key and lists element by element, recursively; everything else must be equal."""
+    if expected is None and actual == ABSENT:
+        return []  # Null says that nothing is shown.
     if isinstance(expected, Mapping) and isinstance(actual, Mapping):
         found: list[Difference] = []
         for key, value in expected.items():

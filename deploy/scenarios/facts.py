@@ -81,6 +81,11 @@ class FileEvents:
         self._terms_by_plan: dict[str, PlanTerms] = dict(scenario.plans)
         self._serial = 0
 
+    @property
+    def people(self) -> set[str]:
+        """Everybody a census has named so far."""
+        return set(self._census_by_participant)
+
     def head(self) -> Iterator[Outgoing]:
         """Funds, plans, participants and their first elections: what is in force on the first day."""
         for name, fund in self.scenario.funds.items():

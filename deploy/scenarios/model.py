@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
+from deploy.scenarios.expectations import ONE, SEVERAL, Expect
 from deploy.scenarios.fields import (
     Amounts,
     Cents,
@@ -208,54 +209,6 @@ class Custodian(Part):
     orders: list[CustodianOrder] = Field(default_factory=list)
 
 
-class ExpectedReceipt(Part):
-    """The receipt decided on this day and how resends were answered."""
-
-    status: str | None = None
-    accepted: Cents | None = None
-    rejected: Cents | None = None
-    codes: list[str] | None = None
-    duplicates: int | None = None
-    mismatches: int | None = None
-
-
-class ExpectedOrder(Part):
-    """One order; the list of them is complete and sorted by plan, fund, side, wave."""
-
-    plan: Name | None = None
-    fund: Name | None = None
-    side: Literal["buy", "sell"] | None = None
-    amount: Cents | None = None
-    shares: DecimalText | None = None
-    wave: int | None = None
-
-
-class ExpectedDeposit(Part):
-    """The cash that a payroll run lacks at the end of the day, and by when withheld money must be in the trust."""
-
-    short: Cents | None = None
-    due: Day | None = None
-    latest: Day | None = None
-
-
-class Expect(Part):
-    """What must hold at the end of the day; what is not named is not compared."""
-
-    receipts: dict[Name, ExpectedReceipt] | None = None
-    credited: dict[Name, Amounts] | None = None
-    orders: list[ExpectedOrder] | None = None
-    positions: dict[Name, dict[Name, dict[Name, DecimalText]]] | None = None
-    balances: dict[Name, Cents] | None = None
-    proof: str | None = None
-    breaks: int | list[Any] | None = None
-    dlq: int | list[Any] | None = None
-    cash: dict[Name, Cents] | None = None
-    deposits: dict[Name, ExpectedDeposit] | None = None
-    vested: Any = None
-    returns: Any = None
-    as_of: Any = None
-
-
 class ScenarioDay(Part):
     """One business day: what is published, the closing prices, the custodian's mood, and what must come out."""
 
@@ -296,9 +249,13 @@ def path_text(location: tuple[int | str, ...]) -> str:
     for index, part in enumerate(location):
         if isinstance(part, int):
             text += f"[{part}]"
-        elif not (index and isinstance(location[index - 1], int) and part in (*EVENT_KINDS, "later")):
+        elif not (index and _is_tag(location[index - 1], part)):
             text += f".{part}" if text else part
     return text
+
+
+def _is_tag(before: int | str, part: str) -> bool:
+    return part in (*EVENT_KINDS, "later") if isinstance(before, int) else before == "as_of" and part in (ONE, SEVERAL)
 
 
 def parse_scenario(text: str) -> Scenario:

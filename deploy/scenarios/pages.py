@@ -13,6 +13,8 @@ import aiohttp
 
 RETRY_SECONDS = 0.05
 RETRY_SECONDS_MAX = 0.5
+NOTHING_KNOWN = "not_closed"
+"""Valuation's code for a date of which it has nothing to show."""
 
 Page = Mapping[str, Any]
 
@@ -46,6 +48,15 @@ class Pages:
         async with self._together:
             return await self._poll(url, lambda _: True, seconds)
 
+    async def known_balances(self, plan_id: str, as_of: date, known_at: date | None, seconds: float) -> Page | None:
+        """The same as it was known at the end of a date; None when nothing was known then. Raises ``PageNotReady``."""
+        url = f"{self._valuation_url}/v1/plans/{quote(plan_id, safe='')}/balances?as_of={as_of}"
+        if known_at is not None:
+            url += f"&known_at={known_at}"
+        async with self._together:
+            page = await self._poll(url, lambda _: True, seconds, NOTHING_KNOWN)
+        return None if page.get("code") == NOTHING_KNOWN else page
+
     async def plan_vesting(self, plan_id: str, as_of: date, seconds: float) -> Page:
         """Vested percents of everybody in a plan, by the facts of a date. Raises ``PageNotReady``."""
         url = f"{self._contribution_url}/v1/plans/{quote(plan_id, safe='')}/vesting?as_of={as_of}"
@@ -58,7 +69,8 @@ class Pages:
         async with self._together:
             return await self._poll(url, lambda _: True, seconds)
 
-    async def _poll(self, url: str, ready: Callable[[Page], bool], seconds: float) -> Page:
+    async def _poll(self, url: str, ready: Callable[[Page], bool], seconds: float, final_code: str = "") -> Page:
+        """The page once it is ``ready``, or the problem document whose ``code`` is an answer, too."""
         last, delay = "no answer", RETRY_SECONDS
         try:
             async with asyncio.timeout(seconds):
@@ -68,6 +80,10 @@ class Pages:
                             last = (await response.text())[:300]
                             if response.status == HTTPStatus.OK and ready(page := await response.json()):
                                 return dict(page)
+                            if final_code and response.status == HTTPStatus.NOT_FOUND:
+                                said = await response.json(content_type=None)
+                                if said.get("code") == final_code:
+                                    return dict(said)
                     except (aiohttp.ClientError, ValueError) as problem:
                         last = repr(problem)
                     await asyncio.sleep(delay)

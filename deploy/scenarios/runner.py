@@ -20,6 +20,8 @@ import orjson
 from aiokafka.errors import KafkaError
 
 from deploy.cluster import Cluster
+from deploy.scenarios.expectations import AsOf
+from deploy.scenarios.expected import NOT_SUPPORTED_YET, expected_differences
 from deploy.scenarios.facts import CLOSE_REQUESTED, VALUE_REQUESTED, Outgoing, day_command
 from deploy.scenarios.feed import Feed, open_feed
 from deploy.scenarios.filerun import FileRun
@@ -27,7 +29,7 @@ from deploy.scenarios.model import FileProblem, FundingEvent, LaterEvent, Scenar
 from deploy.scenarios.names import Namespace
 from deploy.scenarios.pages import Page, PageNotReady, Pages
 from deploy.scenarios.publisher import Publisher, open_publisher
-from deploy.scenarios.state import NOT_SUPPORTED_YET, day_state, deposit_state, expected_differences, is_proven
+from deploy.scenarios.state import as_of_state, day_state, deposit_state, is_proven
 from deploy.scenarios.vested import vested_state
 from shared.runtime.settings import Settings
 from shared.values.trading_days import next_trading_day, previous_trading_day
@@ -269,6 +271,8 @@ class Driver:
             await self._add_vested(run, day, dict(zip(plans, found, strict=True)), state)
         if day.expect.deposits:
             await self._add_deposits(run, day, state)
+        if day.expect.as_of is not None:
+            await self._add_as_of(run, day, state)
         run.days.append({"date": day.date.isoformat(), "expect": state})
         run.differences += expected_differences(_day_path(day.date), day.expect, state)
 
@@ -283,6 +287,27 @@ class Driver:
             run.differ(f"{_day_path(day.date)}.vested", "contribution's vested percents", str(problem))
             return
         state["vested"] = vested_state(run, day.date, balances, found)
+
+    async def _add_as_of(self, run: FileRun, day: ScenarioDay, state: dict[str, Any]) -> None:
+        asked = day.expect.as_of
+        try:
+            if isinstance(asked, list):
+                state["as_of"] = [await self._as_of(run, block) for block in asked]
+            elif asked is not None:
+                state["as_of"] = await self._as_of(run, asked)
+        except PageNotReady as problem:
+            run.differ(f"{_day_path(day.date)}.as_of", "valuation's balances", str(problem))
+
+    async def _as_of(self, run: FileRun, asked: AsOf) -> dict[str, Any]:
+        plans = sorted(run.scenario.plans) if run.scenario is not None else []
+        found = await asyncio.gather(
+            *[
+                self._pages.known_balances(run.names.full(plan), asked.date, asked.known_at, self._wait_seconds)
+                for plan in plans
+            ]
+        )
+        known = {plan: page for plan, page in zip(plans, found, strict=True) if page is not None}
+        return as_of_state(run, asked.date, asked.known_at, known if len(known) == len(plans) else None)
 
     async def _add_deposits(self, run: FileRun, day: ScenarioDay, state: dict[str, Any]) -> None:
         asked = sorted(day.expect.deposits or ())

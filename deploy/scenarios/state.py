@@ -7,17 +7,10 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from deploy.scenarios.compare import Difference, differences
 from deploy.scenarios.filerun import FileRun
-from deploy.scenarios.model import Expect
 from deploy.scenarios.names import Namespace
 from deploy.scenarios.observed import Answer, Observed
-from deploy.scenarios.vested import expected_vested
-from shared.values.money import dollars_text
-
-MONEY_KEYS = frozenset({"accepted", "rejected", "amount", "short"})
-LATER_EXPECTATIONS = ("returns", "as_of")
-NOT_SUPPORTED_YET = "not supported yet"
+from shared.values.money import cents_of, dollars_text
 
 
 def day_state(
@@ -34,42 +27,27 @@ def day_state(
     }
     if not is_proven(observed, day):
         return state
+    return state | _holdings(run, plan_pages)
+
+
+def as_of_state(
+    run: FileRun, as_of: date, known_at: date | None, plan_pages: Mapping[str, Mapping[str, Any]] | None
+) -> dict[str, Any]:
+    """What is said of a date, as known at the end of another; nothing where valuation has nothing to say yet."""
+    asked = {"date": as_of.isoformat()} | ({} if known_at is None else {"known_at": known_at.isoformat()})
+    if plan_pages is None:
+        return asked | {"proof": "missing", "positions": {}, "balances": {}, "cash": {}}
+    return asked | {"proof": "ok"} | _holdings(run, plan_pages)
+
+
+def _holdings(run: FileRun, plan_pages: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     cash = {plan: dollars_text(page["plan_cash_cents"]) for plan, page in sorted(plan_pages.items())}
-    return state | {"positions": _positions(run, plan_pages), "balances": _balances(run, plan_pages), "cash": cash}
+    return {"positions": _positions(run, plan_pages), "balances": _balances(run, plan_pages), "cash": cash}
 
 
 def is_proven(observed: Observed, day: date) -> bool:
     """True when the engine closed ``day`` and its proof holds: only then are positions and balances published."""
     return _proof(observed.closed_by_day.get(day.isoformat())) == "ok"
-
-
-def expected_differences(path: str, expect: Expect, state: Mapping[str, Any]) -> list[Difference]:
-    """What of ``expect`` does not hold in ``state``."""
-    found: list[Difference] = []
-    for key, value in expect.model_dump(exclude_unset=True, mode="json").items():
-        if value is None:
-            continue
-        if key in LATER_EXPECTATIONS:
-            found.append(Difference(f"{path}.{key}", value, NOT_SUPPORTED_YET))
-            continue
-        if key not in state:
-            found.append(Difference(f"{path}.{key}", "published", "withheld: the day is not proven"))
-            continue
-        wanted = expected_vested(value) if key == "vested" else _as_dollars(key, value)
-        counted = isinstance(wanted, int) and isinstance(state[key], list)
-        found += differences(f"{path}.{key}", wanted, len(state[key]) if counted else state[key])
-    return found
-
-
-def _as_dollars(key: str, value: Any) -> Any:
-    """Cents of the parsed file back to the one way of writing dollars, so that text compares with text."""
-    if isinstance(value, list):
-        return [_as_dollars(key, element) for element in value]
-    if isinstance(value, dict):
-        inside = key if key in ("credited", "balances", "cash") else ""
-        return {name: _as_dollars(inside or name, element) for name, element in value.items()}
-    is_money = key in MONEY_KEYS or key in ("credited", "balances", "cash")
-    return dollars_text(value) if is_money and isinstance(value, int) else value
 
 
 def _receipts(run: FileRun, day: date, observed: Observed) -> dict[str, Any]:
@@ -142,8 +120,7 @@ def _entries(plan_pages: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, A
 
 
 def _known(run: FileRun) -> list[str]:
-    listed = set(run.scenario.participants) if run.scenario is not None else set()
-    return sorted(listed | set(run.participant_by_line.values()))
+    return sorted(run.events.people | set(run.participant_by_line.values()))
 
 
 def _positions(run: FileRun, plan_pages: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, dict[str, str]]]:
@@ -156,11 +133,12 @@ def _positions(run: FileRun, plan_pages: Mapping[str, Mapping[str, Any]]) -> dic
 
 
 def _balances(run: FileRun, plan_pages: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None]:
-    """Dollars of positions; one that is not final, since a position has no price, is not shown."""
+    """Dollars of positions, over all plans; one that is not final, since a position has no price, is not shown."""
     state: dict[str, str | None] = dict.fromkeys(_known(run), "0.00")
     for entry in _entries(plan_pages):
-        cents = entry["balance_cents"]
-        state[run.names.plain(entry["participant_id"])] = None if cents is None else dollars_text(cents)
+        participant, cents = run.names.plain(entry["participant_id"]), entry["balance_cents"]
+        before = state.get(participant, "0.00")
+        state[participant] = None if cents is None or before is None else dollars_text(cents_of(before) + cents)
     return state
 
 

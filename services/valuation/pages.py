@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
 
@@ -15,24 +16,41 @@ from shared.runtime.tokens import caller_in, leaves_out_other_plans
 from shared.values.hashing import bucket_of
 from shared.values.shares import shares_text
 
-BAD_DATE = (400, {"code": "invalid_date", "detail": "as_of must be an ISO date, known_at an ISO instant with offset."})
+BAD_DATE = (
+    400,
+    {"code": "invalid_date", "detail": "as_of must be an ISO date, known_at one, too, or an instant with offset."},
+)
 NOT_CLOSED = (404, {"code": "not_closed", "detail": "No proven close of this date is known."})
 
 
 async def _asked_date(pool: Pool, request: Any) -> date | None:
-    """The proven date that is asked for: ``as_of``, or the last one (as it was known at ``known_at``)."""
+    """The proven date that is asked for: ``as_of``, or the last one (as it was known at ``known_at``).
+
+    What is stored of a closed date never changes, so all that can be unknown at a time is that the date was closed.
+    """
     query = request.query
-    known_at = datetime.fromisoformat(query["known_at"].replace(" ", "+")) if "known_at" in query else None
-    if known_at is not None and known_at.tzinfo is None:
-        raise ValueError("known_at needs an offset")
+    known_on, known_at = _known(query.get("known_at"))
     if "as_of" not in query:
-        last: date | None = await pool.fetchval(store.LAST_CLOSED, known_at)
+        last: date | None = await pool.fetchval(store.LAST_CLOSED, known_at, known_on)
         return last
     day = date.fromisoformat(query["as_of"])
     proof = await pool.fetchrow(store.PROOF_ON, day)
-    if proof is None or proof["status"] != "proven" or (known_at is not None and proof["recorded_at"] > known_at):
+    if proof is None or proof["status"] != "proven":
         return None
-    return day
+    is_later = (known_at is not None and proof["recorded_at"] > known_at) or (known_on is not None and day > known_on)
+    return None if is_later else day
+
+
+def _known(text: str | None) -> tuple[date | None, datetime | None]:
+    """A date means the end of that business date, when it and all before it were closed; else an instant."""
+    if text is None:
+        return None, None
+    with suppress(ValueError):
+        return date.fromisoformat(text), None
+    instant = datetime.fromisoformat(text.replace(" ", "+"))
+    if instant.tzinfo is None:
+        raise ValueError("known_at needs an offset")
+    return None, instant
 
 
 async def _decimals(pool: Pool) -> dict[str, int]:

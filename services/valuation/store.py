@@ -77,7 +77,8 @@ SELECT participant_id, cents, holdings FROM balances WHERE plan_id = $1 AND trad
 ORDER BY participant_id"""
 LAST_CLOSED = """
 SELECT max(trade_date) FROM proofs
-WHERE status = 'proven' AND recorded_at <= coalesce($1::timestamptz, 'infinity')"""
+WHERE status = 'proven' AND recorded_at <= coalesce($1::timestamptz, 'infinity')
+  AND trade_date <= coalesce($2::date, 'infinity')"""
 PROOF_ON = "SELECT status, equations, plan_cash, recorded_at FROM proofs WHERE trade_date = $1"
 ENTRIES_OF = """
 SELECT trade_date, order_date, recorded_at, kind, plan_id, fund_id, order_id, version, price, sources, participants,

@@ -18,6 +18,8 @@ from deploy.scenarios.compare import ABSENT, differences
         ({"P1": {}}, {}),
         ([{"fund": "F1"}], [{"fund": "F1", "amount": "1.00"}]),
         ([], []),
+        ({"P1": None}, {}),
+        ({"P1": None}, {"P1": None}),
     ],
 )
 def test_what_is_named_and_equal_does_not_differ(expected: Any, actual: Any) -> None:

@@ -66,6 +66,18 @@ def test_a_wrong_event_is_an_error_with_its_place(event: str, path: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("as_of", "path"),
+    [
+        ("{date: 2026-11-20, colour: red}", "days[0].expect.as_of.colour"),
+        ("{known_at: 2026-11-20}", "days[0].expect.as_of.date"),
+        ("[{date: 2026-11-20}, {date: noon}]", "days[0].expect.as_of[1].date"),
+    ],
+)
+def test_a_wrong_block_of_what_was_known_is_an_error_with_its_place(as_of: str, path: str) -> None:
+    assert path == problem_of(a_file(f"{{date: 2026-11-20, expect: {{as_of: {as_of}}}}}"))[0]
+
+
+@pytest.mark.parametrize(
     ("wrong", "path"),
     [
         ("funds: {F1: {share_decimals: 7}}", "funds.F1.share_decimals"),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from deploy.scenarios.expectations import Expect
+from deploy.scenarios.expected import expected_differences
 from deploy.scenarios.filerun import FileRun
-from deploy.scenarios.model import Expect
+from deploy.scenarios.model import CensusEvent
 from deploy.scenarios.observed import Observed
-from deploy.scenarios.state import codes_that_cut, day_state, expected_differences
+from deploy.scenarios.state import as_of_state, codes_that_cut, day_state
 from tests.unit.scenarios.builders import DAY, NEXT_DAY, a_code, a_receipt, a_run
 
 
@@ -164,6 +166,77 @@ def test_expected_money_is_compared_as_dollars() -> None:
 def test_expectations_of_later_features_differ_and_say_so() -> None:
     (difference,) = expected_differences("day", Expect(returns={"P1": {}}), state_of(a_run(), Observed()))
     assert difference.actual == "not supported yet"
+
+
+def entry_of(cents: int | None, shares: str = "10.000") -> dict[str, Any]:
+    position = {"source": "pre_tax", "fund_id": "s000-F1", "shares": shares}
+    return {"participant_id": "s000-P1", "balance_cents": cents, "positions": [position]}
+
+
+def test_a_file_may_expect_that_a_balance_is_not_shown() -> None:
+    observed = observed_on_the_first_day()
+    not_final = state_of(a_run(), observed, {"participants": [entry_of(None)]})
+    final = state_of(a_run(), observed, {"participants": [entry_of(1)]})
+    expect = Expect.model_validate({"balances": {"P1": None}})
+    assert expected_differences("day", expect, not_final) == []
+    (difference,) = expected_differences("day", expect, final)
+    assert (difference.expected, difference.actual) == (None, "0.01")
+
+
+def test_who_came_with_a_census_is_known_and_a_balance_is_over_all_plans() -> None:
+    run = a_run()
+    run.published(CensusEvent.model_validate({"census": "P9", "plan": "ACME", "born": DAY, "hired": DAY}), DAY)
+    pages = {
+        "ACME": {"participants": [entry_of(100)], "plan_cash_cents": 0},
+        "OTHER": {"participants": [entry_of(23)], "plan_cash_cents": 0},
+    }
+    state = day_state(run, DAY, observed_on_the_first_day(), pages, {})
+    assert state["balances"] == {"P1": "1.23", "P2": "0.00", "P9": "0.00"}
+
+
+def test_what_was_known_of_a_date_is_shown_beside_the_dates_that_were_asked() -> None:
+    block = {
+        "date": DAY,
+        "known_at": NEXT_DAY,
+        "positions": {"P1": {"pre_tax": {"F1": "10.000"}}},
+        "balances": {"P1": "1.00"},
+    }
+    page = {"participants": [entry_of(100)], "plan_cash_cents": 5}
+    known = as_of_state(a_run(), DAY, NEXT_DAY, {"ACME": page})
+    assert (known["date"], known["known_at"], known["cash"]) == ("2026-11-20", "2026-11-23", {"ACME": "0.05"})
+    one, several = ({"as_of": known}, {"as_of": [known, known]})
+    assert expected_differences("day", Expect.model_validate({"as_of": block}), one) == []
+    assert expected_differences("day", Expect.model_validate({"as_of": [block, block]}), several) == []
+    wrong = Expect.model_validate({"as_of": block | {"cash": {"ACME": "0.06"}}})
+    assert [found.path for found in expected_differences("day", wrong, one)] == ["day.as_of.cash.ACME"]
+
+
+def test_of_a_date_that_was_not_closed_nothing_is_known() -> None:
+    nothing = {"as_of": as_of_state(a_run(), NEXT_DAY, DAY, None)}
+    block = {"date": NEXT_DAY, "known_at": DAY, "positions": {"P1": {}}, "balances": {"P1": None}, "proof": "missing"}
+    assert expected_differences("day", Expect.model_validate({"as_of": block}), nothing) == []
+    assert expected_differences("day", Expect.model_validate({"as_of": block | {"balances": {"P1": "0.00"}}}), nothing)
+
+
+def test_breaks_and_dead_letters_may_be_expected_as_a_number_a_list_words_or_by_name() -> None:
+    found = {
+        "breaks": [
+            {"plan": "ACME", "fund": "F1", "code": "PRICE_MISMATCH"},
+            {"plan": "ACME", "fund": "F2", "code": "SHARES_MISMATCH"},
+        ],
+        "dlq": [{"topic": "payroll.contributions.v1", "key": "P1", "reason": "MALFORMED"}],
+    }
+    right: list[dict[str, Any]] = [
+        {"breaks": 2, "dlq": 1},
+        {"breaks": {"ACME": 2, "OTHER": 0}, "dlq": {"payroll.contributions.v1.dlq": 1, "payroll.runs.v1": []}},
+        {"breaks": {"ACME": {"F1": "PRICE_MISMATCH", "F3": 0}}, "dlq": {"payroll.contributions.v1": {"P1": 1}}},
+        {"breaks": ["PRICE_MISMATCH", "SHARES_MISMATCH"], "dlq": ["MALFORMED"]},
+        {"breaks": found["breaks"], "dlq": [{"reason": "MALFORMED"}]},
+    ]
+    for expect in right:
+        assert expected_differences("day", Expect.model_validate(expect), found) == []
+    for expect in ({"breaks": 1}, {"breaks": {"ACME": 1}}, {"dlq": []}, {"dlq": {"payroll.contributions.v1": "OTHER"}}):
+        assert expected_differences("day", Expect.model_validate(expect), found)
 
 
 def test_breaks_are_this_files_with_their_reason() -> None:

@@ -8,17 +8,35 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared.values.money import cents_of
+from shared.values.shares import Price
+
+CENTS_BELOW = 2**63
+"""An event's cents are whole numbers of 64 bits."""
 
 
 def _quoted_money(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError('money is quoted dollars, like "169.23"')
-    return cents_of(value)
+    cents = cents_of(value)
+    if abs(cents) >= CENTS_BELOW:
+        raise ValueError(f"{value} is more money than an event can say")
+    return cents
 
 
 def _quoted_decimal(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError('shares, prices and percents are quoted decimals, like "23.47"')
+    return value
+
+
+def _price(value: object) -> object:
+    return Price.parse(str(_quoted_decimal(value))) and value
+
+
+def _as_written(value: object) -> object:
+    """YAML makes numbers and dates of names like 1001 and 2026-11-20."""
+    if type(value) is int or type(value) is datetime.date:
+        return str(value)
     return value
 
 
@@ -52,7 +70,8 @@ Cents = Annotated[int, BeforeValidator(_quoted_money)]
 """Whole cents, written in the file as quoted dollars."""
 DecimalText = Annotated[str, BeforeValidator(_quoted_decimal)]
 Day = Annotated[datetime.date, BeforeValidator(_plain_or_quoted_date)]
-Name = Annotated[str, Field(min_length=1, strict=True)]
+PriceText = Annotated[str, BeforeValidator(_price)]
+Name = Annotated[str, BeforeValidator(_as_written), Field(min_length=1, strict=True)]
 Percent = Annotated[str, BeforeValidator(_count_as_text), BeforeValidator(_no_float)]
 """A quoted decimal, or a whole number without quotes: nothing is lost by reading that."""
 Count = Annotated[int, Field(strict=True, ge=0)]

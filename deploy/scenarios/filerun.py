@@ -39,6 +39,7 @@ class FileRun:
     file: str
     names: Namespace
     scenario: Scenario | None = None
+    head: list[Outgoing] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     days: list[dict[str, Any]] = field(default_factory=list)
     participant_by_line: dict[str, str] = field(default_factory=dict)
@@ -47,6 +48,8 @@ class FileRun:
     _funded_by_run: Counter[str] = field(default_factory=Counter)
     _released: set[str] = field(default_factory=set)
     """Lines whose run had its cash at an earlier cut: reversing them takes shares back, not cash that is owed."""
+    _given_up: set[str] = field(default_factory=set)
+    """Lines whose answer did not come in time: nobody waits for them again."""
     _events: FileEvents | None = None
 
     @property
@@ -103,22 +106,24 @@ class FileRun:
         """The next event as it goes out on a date; remembers what funding and receipts will need."""
         match event:
             case ContributionEvent():
+                sent = self.events.contribution(event)
                 self.participant_by_line[event.contribution] = event.participant
                 self._lines_by_run[event.payroll].append(event.contribution)
-                return self.events.contribution(event)
             case ReversalEvent():
+                sent = self.events.reversal(event)
                 self._expect_reversal(event)
-                return self.events.reversal(event)
             case ResendEvent(resend=line):
+                sent = self.events.resend(line)
                 self.resends_by_line[line] += 1
-                return self.events.resend(line)
             case ResendChangedEvent(resend_changed=line):
+                sent = self.events.resend_changed(line, event.amounts)
                 self.resends_by_line[line] += 1
-                return self.events.resend_changed(line, event.amounts)
             case ReturnEvent():
+                sent = self.events.returned(event, on)
                 self._funded_by_run[event.returned] -= event.amount
-                return self.events.returned(event, on)
-        return self._standing(event)
+            case _:
+                sent = self._standing(event)
+        return sent
 
     def _standing(self, event: object) -> Outgoing:
         """Facts and totals, which no receipt answers."""
@@ -170,7 +175,22 @@ class FileRun:
 
     def unanswered(self, observed: Observed) -> list[str]:
         """Lines that have no receipt yet, or fewer answers than they were sent again."""
-        return [line for line in self.participant_by_line if not self._is_answered(line, observed)]
+        waiting = [line for line in self.participant_by_line if line not in self._given_up]
+        return [line for line in waiting if not self._is_answered(line, observed)]
+
+    def give_up(self, line: str) -> None:
+        """Wait no more for the answer to a line: it is a difference, and other files wait with this one."""
+        self._given_up.add(line)
+
+    def unconfirmed(self, on: date, observed: Observed) -> list[str]:
+        """This file's orders of a date to which the custodian said nothing."""
+        return [
+            order_id
+            for order_id, order in observed.order_by_id.items()
+            if self.names.owns(order["plan_id"])
+            and order["trade_date"] == on.isoformat()
+            and order_id not in observed.confirmation_by_order
+        ]
 
     def _is_answered(self, line: str, observed: Observed) -> bool:
         answers = observed.answers(self.request(line))

@@ -15,18 +15,18 @@ from deploy.scenarios.fields import (
     Cents,
     Count,
     Day,
-    DecimalText,
     Hours,
     Name,
     Part,
     Percent,
+    PriceText,
     Year,
     nothing_as_empty_list,
     nothing_as_empty_mapping,
 )
 from deploy.scenarios.parties import Census, Fund, Participant, Plan, PlanTerms
 from deploy.scenarios.yaml_text import load_yaml
-from shared.values.trading_days import is_trading_day, next_trading_day
+from shared.values.trading_days import is_trading_day, next_trading_day, previous_trading_day
 
 
 class FileProblem(Exception):
@@ -214,7 +214,7 @@ class ScenarioDay(Part):
 
     date: Day
     events: Annotated[list[Event], BeforeValidator(nothing_as_empty_list)] = Field(default_factory=list)
-    prices: Annotated[dict[Name, DecimalText], BeforeValidator(nothing_as_empty_mapping)] = Field(default_factory=dict)
+    prices: Annotated[dict[Name, PriceText], BeforeValidator(nothing_as_empty_mapping)] = Field(default_factory=dict)
     custodian: Annotated[Custodian, BeforeValidator(nothing_as_empty_mapping)] = Custodian()
     expect: Annotated[Expect, BeforeValidator(nothing_as_empty_mapping)] = Expect()
 
@@ -222,7 +222,7 @@ class ScenarioDay(Part):
 class Scenario(Part):
     """A whole file."""
 
-    scenario: str
+    scenario: Name
     plans: dict[Name, Plan]
     funds: dict[Name, Annotated[Fund, BeforeValidator(nothing_as_empty_mapping)]]
     participants: Annotated[dict[Name, Participant], BeforeValidator(nothing_as_empty_mapping)] = Field(
@@ -240,6 +240,9 @@ class Scenario(Part):
                 raise ValueError(
                     f"the day after {before.date} must be {next_trading_day(before.date)}, not {after.date}"
                 )
+        # Every listed day is closed, and so is the one before the first: both need a neighbour in the calendar.
+        previous_trading_day(self.days[0].date)
+        next_trading_day(self.days[-1].date)
         return self
 
 
@@ -262,7 +265,7 @@ def parse_scenario(text: str) -> Scenario:
     """Parse a scenario file. Raises ``FileProblem`` naming the first wrong place."""
     try:
         document = load_yaml(text)
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as problem:  # Such as the date 2026-02-30.
         raise FileProblem("", f"not readable as YAML: {problem}") from problem
     try:
         scenario = Scenario.model_validate(document)
@@ -306,9 +309,6 @@ def _check_event(path: str, event: object, scenario: Scenario, lines: set[str], 
         case ResendEvent(resend=line) | ResendChangedEvent(resend_changed=line):
             if line not in lines:
                 raise FileProblem(path, f"{line} was not sent before")
-        case ElectionEvent():
-            if event.election not in plan_of:
-                raise FileProblem(f"{path}.election", f"participant {event.election} is not listed")
         case CensusEvent():
             _check_census(path, event, plan_of)
         case PlanChangeEvent() if event.plan_change not in scenario.plans:

@@ -15,6 +15,8 @@ RETRY_SECONDS = 0.05
 RETRY_SECONDS_MAX = 0.5
 NOTHING_KNOWN = "not_closed"
 """Valuation's code for a date of which it has nothing to show."""
+UNKNOWN_RUN = "unknown_payroll"
+"""Contribution's code for a payroll run it never heard of."""
 
 Page = Mapping[str, Any]
 
@@ -63,11 +65,12 @@ class Pages:
         async with self._together:
             return await self._poll(url, lambda _: True, seconds)
 
-    async def payroll_run(self, payroll_id: str, seconds: float) -> Page:
-        """What a payroll run waits for since the last cut. Raises ``PageNotReady``."""
+    async def payroll_run(self, payroll_id: str, seconds: float) -> Page | None:
+        """What a payroll run waits for since the last cut; None of an unknown one. Raises ``PageNotReady``."""
         url = f"{self._contribution_url}/v1/payrolls/{quote(payroll_id, safe='')}"
         async with self._together:
-            return await self._poll(url, lambda _: True, seconds)
+            page = await self._poll(url, lambda _: True, seconds, UNKNOWN_RUN)
+        return None if page.get("code") == UNKNOWN_RUN else page
 
     async def _poll(self, url: str, ready: Callable[[Page], bool], seconds: float, final_code: str = "") -> Page:
         """The page once it is ``ready``, or the problem document whose ``code`` is an answer, too."""

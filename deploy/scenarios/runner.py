@@ -31,8 +31,11 @@ from deploy.scenarios.pages import Page, PageNotReady, Pages
 from deploy.scenarios.publisher import Publisher, open_publisher
 from deploy.scenarios.state import as_of_state, day_state, deposit_state, is_proven
 from deploy.scenarios.vested import vested_state
+from shared.runtime.logs import get_logger
 from shared.runtime.settings import Settings
 from shared.values.trading_days import next_trading_day, previous_trading_day
+
+log = get_logger(__name__)
 
 WAIT_SECONDS = 120.0
 
@@ -102,16 +105,23 @@ async def run_files(
 def _prepare(index: int, file: Path) -> FileRun:
     run = FileRun(str(file), Namespace(index))
     try:
-        scenario = read_scenario(file)
+        _read(run, file)
     except FileProblem as problem:
         run.differ(problem.path, "a scenario this runner can read", problem.reason)
-        return run
+    except Exception as problem:  # Whatever is odd about one file, the others run.
+        run.scenario = None
+        run.differ("", "a scenario this runner can read", repr(problem))
+    return run
+
+
+def _read(run: FileRun, file: Path) -> None:
+    scenario = read_scenario(file)
     later = list(_later_events(scenario))
     for path, kind in later:
         run.differ(path, kind, NOT_SUPPORTED_YET)
     if not later:
         run.scenario = scenario
-    return run
+        run.head = list(run.events.head())
 
 
 def _later_events(scenario: Scenario) -> Iterator[tuple[str, str]]:
@@ -172,24 +182,31 @@ class Driver:
         last = max(scenario.days[-1].date for scenario in scenarios)
         day = previous_trading_day(first)
         try:
-            await self._publish([event for run in self._runs for event in run.events.head()])
+            await self._publish([event for run in self._runs for event in run.head])
             while day <= last:
                 await self._business_day(day)
                 day = next_trading_day(day)
         except RunStopped as stopped:
-            for run in self._runs:
-                if run.scenario is not None and run.scenario.days[-1].date >= day:
-                    run.differ(_day_path(day), str(stopped), f"not there after {self._wait_seconds:.0f} s")
+            self._end(day, str(stopped), f"not there after {self._wait_seconds:.0f} s")
+        except Exception as problem:
+            log.exception("run_ended", trade_date=day.isoformat())
+            self._end(day, "a run that goes on", repr(problem))
+
+    def _end(self, day: date, expected: str, actual: str) -> None:
+        """Say that the run ended on a day, in every file that had days to come."""
+        for run in self._runs:
+            if run.scenario is not None and run.scenario.days[-1].date >= day:
+                run.differ(_day_path(day), expected, actual)
 
     async def _business_day(self, day: date) -> None:
         self._feed.observed.day = day
         listed = [(run, found) for run in self._runs if (found := run.day(day)) is not None]
         await asyncio.gather(*[self._publish_day(run, found) for run, found in listed])
         await self._progress.reached(day, "published")
-        trading = await self._close(day, [run for run, _ in listed])
+        trading = await self._close(day)
         await self._progress.reached(day, "valued")
         await self._all_answered([run for run, _ in listed], day)
-        await asyncio.gather(*[self._compare(run, found, trading) for run, found in listed])
+        await asyncio.gather(*[self._compare_alone(run, found, trading) for run, found in listed])
         for run, _ in listed:
             run.date_closed(self._feed.observed)
         await self._progress.reached(day, "compared")
@@ -200,7 +217,7 @@ class Driver:
         batch: list[Outgoing] = []
         for index, event in enumerate(day.events):
             if not isinstance(event, FundingEvent):
-                batch += run.published(event, day.date)
+                batch += published(run, event, day, index)
                 continue
             if event.amount is None:
                 await self._publish(batch)
@@ -221,14 +238,14 @@ class Driver:
         )
         return 0
 
-    async def _close(self, day: date, listed: Sequence[FileRun]) -> Page:
+    async def _close(self, day: date) -> Page:
         """Close ``day``, price it, value it; returns trading's page of it."""
         await self._publish([day_command(CLOSE_REQUESTED, day)])
         text = day.isoformat()
         await self._must(lambda: text in self._feed.observed.days_cut, f"the cut of {day} in the price log")
         await self._progress.reached(day, "closed")
         await self._publish(self._prices(day))
-        trading = await self._orders_answered(day, listed)
+        trading = await self._orders_answered(day)
         await self._publish([day_command(VALUE_REQUESTED, day)])
         await self._must(lambda: text in self._feed.observed.closed_by_day, f"day.closed of {day}")
         return trading
@@ -238,13 +255,18 @@ class Driver:
         for run in self._runs:
             yield from run.events.prices(day, run.prices_of(day))
 
-    async def _orders_answered(self, day: date, listed: Sequence[FileRun]) -> Page:
+    async def _orders_answered(self, day: date) -> Page:
+        """Trading's page once every order is answered; in the end as it is, a difference of the files that lack one."""
         try:
             return await self._pages.trading_day(day, is_answered, self._wait_seconds)
         except PageNotReady as problem:
-            for run in listed:
+            lacking = [run for run in self._runs if run.unconfirmed(day, self._feed.observed)]
+            for run in lacking or [run for run in self._runs if run.day(day) is not None]:
                 run.differ(_day_path(day), "every order answered and no correction outstanding", str(problem))
-            return {}
+        try:
+            return await self._pages.trading_day(day, lambda _: True, self._wait_seconds)
+        except PageNotReady as problem:
+            raise RunStopped(f"trading's page of {day} ({problem})") from problem
 
     async def _all_answered(self, listed: Sequence[FileRun], day: date) -> None:
         """Every line and every resend has its receipt, and all that stands in the logs has been read."""
@@ -252,8 +274,15 @@ class Driver:
             for run in listed:
                 for line in run.unanswered(self._feed.observed):
                     run.differ(f"{_day_path(day)}.receipts.{line}", "an answer to every sending", "none in time")
+                    run.give_up(line)
         if not await self._feed.catch_up(self._wait_seconds):
             raise RunStopped(f"the end of the logs on {day}")
+
+    async def _compare_alone(self, run: FileRun, day: ScenarioDay, trading: Page) -> None:
+        try:
+            await self._compare(run, day, trading)
+        except Exception as problem:  # What one file expects oddly is a difference of that file.
+            run.differ(_day_path(day.date), "expectations that can be compared", repr(problem))
 
     async def _compare(self, run: FileRun, day: ScenarioDay, trading: Page) -> None:
         plans = sorted(run.scenario.plans) if run.scenario is not None else []
@@ -318,7 +347,8 @@ class Driver:
         except PageNotReady as problem:
             run.differ(f"{_day_path(day.date)}.deposits", "contribution's payroll runs", str(problem))
             return
-        state["deposits"] = {name: deposit_state(page) for name, page in zip(asked, found, strict=True)}
+        pages = zip(asked, found, strict=True)
+        state["deposits"] = {name: deposit_state(page) for name, page in pages if page is not None}
 
     async def _late_confirmations(self, day: date) -> None:
         """What was confirmed late must be in the log before the next day is cut."""
@@ -336,6 +366,15 @@ class Driver:
     async def _must(self, holds: Callable[[], bool], awaited: str) -> None:
         if not await self._feed.until(lambda _: holds(), self._wait_seconds):
             raise RunStopped(awaited)
+
+
+def published(run: FileRun, event: object, day: ScenarioDay, index: int) -> list[Outgoing]:
+    """What an event publishes; nothing, and a difference of its file, when it cannot be said."""
+    try:
+        return run.published(event, day.date)
+    except Exception as problem:  # Whatever is odd about one file, the others run.
+        run.differ(f"{_day_path(day.date)}.events[{index}]", "an event that can be published", repr(problem))
+        return []
 
 
 def is_answered(page: Page) -> bool:

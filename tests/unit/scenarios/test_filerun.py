@@ -64,6 +64,23 @@ def test_every_sending_of_a_line_wants_an_answer() -> None:
     assert run.unanswered(observed) == []
 
 
+def test_nobody_waits_twice_for_an_answer_that_did_not_come() -> None:
+    run, observed = a_run(), Observed()
+    run.give_up("c1")
+    assert run.unanswered(observed) == ["c2"]
+
+
+def test_orders_the_custodian_did_not_answer_are_their_own_files() -> None:
+    run, observed = a_run(), Observed()
+    order = {"plan_id": "s000-ACME", "trade_date": "2026-11-20"}
+    observed.add_order(order | {"order_id": "o1"})
+    observed.add_order(order | {"order_id": "o2"})
+    observed.add_order(order | {"order_id": "o3", "plan_id": "s001-ACME"})
+    observed.add_order(order | {"order_id": "o4", "trade_date": "2026-11-23"})
+    observed.add_confirmation({"order_id": "o1", "version": 1, "status": "confirmed"})
+    assert run.unconfirmed(DAY, observed) == ["o2"]
+
+
 def test_orders_whose_last_word_is_pending_are_in_the_air() -> None:
     observed = Observed()
     observed.add_confirmation({"order_id": "o1", "version": 1, "status": "pending"})

@@ -57,7 +57,6 @@ def test_money_becomes_cents_and_dates_may_be_quoted_or_not() -> None:
         (LINE.replace('"169.23"', '"169.234"'), "days[0].events[0].amounts.pre_tax"),
         (f"{LINE}, {LINE}", "days[0].events[1].contribution"),
         ("{resend: c9}", "days[0].events[0]"),
-        ('{election: P9, funds: {F1: "100"}}', "days[0].events[0].election"),
         ("{census: P9, plan: ACME}", "days[0].events[0].born"),
     ],
 )
@@ -113,6 +112,14 @@ def test_a_participant_may_be_called_n() -> None:
     assert "N" in parse_scenario(a_file(head=HEAD.replace("P1:", "N:"))).participants
 
 
+def test_names_may_be_what_yaml_takes_for_numbers_and_dates() -> None:
+    line = LINE.replace("P1", "1001").replace("R1", "2026-11-20")
+    parsed = parse_scenario(with_event(line).replace("P1:", "1001:"))
+    event = parsed.days[0].events[0]
+    assert isinstance(event, ContributionEvent)
+    assert (list(parsed.participants), event.participant, event.payroll) == (["1001"], "1001", "2026-11-20")
+
+
 def test_anchors_and_aliases_work() -> None:
     head = HEAD.replace("P1: {", "P1: &p {") + "  P2: *p\n"
     assert parse_scenario(a_file(head=head)).participants["P2"].plan == "ACME"
@@ -142,6 +149,10 @@ def test_a_reversal_is_none_itself_before_and_may_name_a_line_that_is_to_come_or
     assert parse_scenario(with_event(f"{{reversal: r1, reverses: c1}}, {LINE}")).days
     with pytest.raises(FileProblem, match="r1 is already used"):
         parse_scenario(with_event("{reversal: r1, reverses: c9}, {reversal: r1, reverses: c8}"))
+
+
+def test_an_election_may_name_somebody_whose_census_comes_later_or_never() -> None:
+    assert parse_scenario(with_event('{election: P9, funds: {F1: "100"}}')).days
 
 
 def test_a_line_may_tell_hours_and_what_payroll_believes_of_the_year() -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from deploy.scenarios.feed import take
+from deploy.scenarios.model import ContributionEvent
 from deploy.scenarios.observed import Observed
-from deploy.scenarios.runner import is_answered, run_files
-from tests.unit.scenarios.builders import TEXT
+from deploy.scenarios.runner import is_answered, published, run_files
+from tests.unit.scenarios.builders import TEXT, a_run, a_scenario
 
 
 @dataclass
@@ -52,6 +53,46 @@ async def test_a_file_that_cannot_run_differs_and_starts_no_cluster(tmp_path: Pa
     first, second = await run_files([wrong, later])
     assert [(d.path, d.actual) for d in first.differences] == [("plans.ACME.trade_onn", "unknown key")]
     assert [(d.path, d.actual) for d in second.differences] == [("days[0].events[2]", "not supported yet")]
+
+
+HEAD, DAYS = TEXT.split("days:")
+ODD = {
+    "": "valid dictionary",
+    "hello": "valid dictionary",
+    "scenario: [": "YAML",
+    f"{TEXT}\nscenario: again\n": "given twice",
+    HEAD: "required",
+    f"{HEAD}days: []": "at least 1",
+    f"{HEAD}days: [{{date: 2026-02-30}}]": "day is out of range",
+    f"{HEAD}days: [{{date: 2022-01-03}}]": "begins after the trading day before 2022-01-03",
+    f"{HEAD}days: [{{date: 2028-12-29}}]": "ends before the trading day after 2028-12-29",
+    f"{HEAD}days: [{{date: 1999-01-04}}]": "covers 2022 to 2028",
+    f"{HEAD}days: [{{date: 2026-11-23}}, {{date: 2026-11-20}}]": "must be 2026-11-24",
+    TEXT.replace('"169.23"', '"99999999999999999999.00"'): "more money than an event can say",
+    TEXT.replace('"23.47"', '"0.00"'): "a price is positive",
+    "[" * 5_000: "recursion",
+}
+
+
+async def test_every_odd_file_has_a_result_of_its_own_and_none_ends_the_run(tmp_path: Path) -> None:
+    files = [tmp_path / f"odd-{number}.yaml" for number in range(len(ODD))]
+    for file, text in zip(files, ODD, strict=True):
+        file.write_text(text)
+    runs = await run_files([*files, tmp_path])
+    assert [run.file for run in runs] == [str(file) for file in [*files, tmp_path]]
+    for run, reason in zip(runs, [*ODD.values(), "not readable"], strict=True):
+        (difference,) = run.differences
+        assert reason in str(difference.actual)
+
+
+def test_an_event_that_cannot_be_said_is_a_difference_of_its_file() -> None:
+    run, day = a_run(), a_scenario().days[0]
+    line = day.events[0]
+    assert isinstance(line, ContributionEvent)
+    assert published(run, line.model_copy(update={"compensation": 2**80}), day, 0) == []
+    (difference,) = run.differences
+    assert difference.path == "days[2026-11-20].events[0]"
+    assert len(published(run, line, day, 0)) == 1
 
 
 def test_the_command_prints_one_document_and_fails_when_a_file_differs(tmp_path: Path) -> None:

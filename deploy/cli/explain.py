@@ -131,7 +131,9 @@ def _add_order(tree: Tree, order: Document) -> None:
 
 def _add_balance(tree: Tree, balance: Document) -> None:
     cents = balance["balance_cents"]
-    shown = dollars_text(cents) if cents is not None else "not final: a held fund has no final price"
+    shown = (
+        dollars_text(cents) if cents is not None else "not final: a held fund has no final price, or a fill is parked"
+    )
     branch = _leaf(tree, f"balance in {balance['plan_id']}: {shown}")
     for position in balance["positions"]:
         _leaf(branch, f"{position['source']} {position['shares']} of {position['fund_id']} at {position['price']}, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -10,14 +11,18 @@ from deploy.operate import store_flow, store_holdings
 from deploy.operate.books import Book, Books
 from deploy.operate.equations import Equation, agree, none_of
 from deploy.operate.orderlog import orders_said
+from deploy.operate.parkedfills import cents_of, kind_of, parked_fills
+from shared.events.packed import Fill
 from shared.events.sources import SOURCES
-from shared.events.topics import CONTRIBUTIONS_RELEASED, TRADES_FILLED, TRADES_INSTRUCTED
+from shared.events.topics import CONTRIBUTIONS_RELEASED, TRADES_INSTRUCTED
 from shared.runtime.settings import Settings
 
 DIGEST_MODULUS = 10**18
 
 Money = tuple[int, int]
 """(cents, units)."""
+FillName = tuple[str, str, int]
+"""Order, kind of entry, version."""
 
 
 async def prove_flow(books: Books, config: Settings, day: date) -> list[Equation]:
@@ -118,20 +123,35 @@ async def _filled(books: Books, day: date) -> list[Equation]:
     confirmed = expected_fills(await books.trading.rows(store_flow.ACCEPTED, day), day)
     filled = _fills(await books.trading.rows(store_flow.FILLS, day))
     posted = _fills(await books.valuation.rows(store_flow.FILLS, day))
-    parked = (await books.valuation.row(store_flow.PARKED_NET, day, TRADES_FILLED.name))["parked"]
-    equations = [none_of("cents of fills that valuation parked", parked)]
+    aside = await parked_fills(books.valuation, day)
+    came, went = with_parked(filled, aside.freed), with_parked(posted, aside.parked)
+    equations: list[Equation] = []
     for at, unit in enumerate(("cents", "units")):
-        sides = [{key: money[at] for key, money in side.items()} for side in (confirmed, filled, posted)]
+        sides = [{key: money[at] for key, money in side.items()} for side in (confirmed, filled, came, went)]
         equations += agree(f"confirmed = filled {unit}", sides[0], sides[1])
-        equations += agree(f"filled = posted {unit}", sides[1], sides[2])
-    digests = [await book.whole(store_flow.FILL_LEGS, day, DIGEST_MODULUS) for book in (books.trading, books.valuation)]
-    return [*equations, Equation("digest of filled legs = of posted legs", *digests)]
+        equations += agree(f"filled + freed = posted + parked {unit}", sides[2], sides[3])
+    if not aside.moved:
+        both = (books.trading, books.valuation)
+        digests = [await book.whole(store_flow.FILL_LEGS, day, DIGEST_MODULUS) for book in both]
+        equations.append(Equation("digest of filled legs = of posted legs", *digests))
+    return equations
 
 
-def expected_fills(accepted: list[Any], day: date) -> dict[tuple[str, str, int], Money]:
+def with_parked(fills: Mapping[FillName, Money], parked: Iterable[Fill]) -> dict[FillName, Money]:
+    """The fills of a journal and those that were set aside; what is written off was not confirmed and is in neither."""
+    total = dict(fills)
+    for fill in parked:
+        if fill.version:
+            name = (fill.order_id, kind_of(fill), fill.version)
+            cents, units = total.get(name, (0, 0))
+            total[name] = (cents + cents_of(fill), units + sum(fill.units))
+    return total
+
+
+def expected_fills(accepted: list[Any], day: date) -> dict[FillName, Money]:
     """The fills that confirmations accepted for ``day`` ask for: a corrected one first takes back the one before it."""
-    expected: Counter[tuple[str, str, int]] = Counter()
-    units: Counter[tuple[str, str, int]] = Counter()
+    expected: Counter[FillName] = Counter()
+    units: Counter[FillName] = Counter()
     before: dict[str, Any] = {}
     for row in accepted:
         order, version = row["order_id"], row["version"]
@@ -146,5 +166,5 @@ def expected_fills(accepted: list[Any], day: date) -> dict[tuple[str, str, int],
     return {key: (cents, units[key]) for key, cents in expected.items()}
 
 
-def _fills(rows: list[Any]) -> dict[tuple[str, str, int], Money]:
+def _fills(rows: list[Any]) -> dict[FillName, Money]:
     return {(row["order_id"], row["kind"], row["version"]): (row["cents"], row["units"]) for row in rows}

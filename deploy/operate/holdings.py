@@ -13,6 +13,8 @@ import orjson
 from deploy.operate import store_holdings
 from deploy.operate.books import Book, Books
 from deploy.operate.equations import Equation, agree, none_of
+from deploy.operate.parkedfills import parked_fills
+from shared.events.packed import Fill
 from shared.values.rounding import half_up_div
 from shared.values.shares import Price, exact_value, units_of
 
@@ -37,12 +39,15 @@ async def prove_holdings(books: Books, day: date) -> list[Equation]:
         none_of("positions that differ between journal and snapshot", found["differing"]),
         none_of("participants valued twice", await book.whole(store_holdings.BALANCES_TWICE, day)),
     ]
-    equations += await _against_custodian(books, day, decimals)
-    return equations + await _worth(book, day, decimals)
+    waiting = (await parked_fills(book, day)).waiting
+    equations += await _against_custodian(books, day, decimals, waiting)
+    return equations + await _worth(book, day, decimals, waiting)
 
 
-async def _against_custodian(books: Books, day: date, decimals: Mapping[str, int]) -> list[Equation]:
-    """What the custodian books = what the journal says + what was confirmed and is not posted yet."""
+async def _against_custodian(
+    books: Books, day: date, decimals: Mapping[str, int], waiting: list[Fill]
+) -> list[Equation]:
+    """What the custodian books = what the journal says + what was confirmed and is not posted yet + what is parked."""
     theirs: Counter[Place] = Counter()
     for row in await books.valuation.rows(store_holdings.AT_CUSTODIAN, day):
         scale = decimals.get(row["fund_id"], FINEST_DECIMALS)
@@ -54,20 +59,25 @@ async def _against_custodian(books: Books, day: date, decimals: Mapping[str, int
     ):
         for row in await book.rows(statement, day):
             ours[row["plan_id"], row["fund_id"]] += row["units"]
+    for fill in waiting:
+        ours[fill.plan_id, fill.fund_id] += sum(fill.units)
     parts = await books.valuation.row(store_holdings.CUSTODIAN_PARTS, day)
     return [
         Equation("parts of the custodian's holdings = announced", parts["seen"], parts["parts"]),
-        *agree("units by the journal + in flight = the custodian's", ours, theirs),
+        *agree("units by the journal + in flight + parked = the custodian's", ours, theirs),
     ]
 
 
-async def _worth(book: Book, day: date, decimals: Mapping[str, int]) -> list[Equation]:
-    """Each balance again from exact values, rounded half-up once; unpriced ones must not be shown."""
+async def _worth(book: Book, day: date, decimals: Mapping[str, int], waiting: list[Fill]) -> list[Equation]:
+    """Each balance again from exact values, rounded half-up once; who lacks a price or a fill must not be shown one."""
+    not_final = {(fill.plan_id, who) for fill in waiting for who in fill.participants}
     prices = {row["fund_id"]: Price.parse(row["price"]) for row in await book.rows(store_holdings.PRICES, day)}
     shown = recomputed = differing = 0
     async for portion in book.stream(store_holdings.BALANCES, day):
         for row in portion:
             cents = balance_cents(orjson.loads(row["holdings"]), prices, decimals)
+            if (row["plan_id"], row["participant_id"]) in not_final:
+                cents = None
             shown += row["cents"] or 0
             recomputed += cents or 0
             differing += row["cents"] != cents

@@ -12,6 +12,7 @@ from deploy.operate import store_flow, store_reversals
 from deploy.operate.books import Book, Books
 from deploy.operate.equations import Equation, agree, none_of
 from deploy.operate.flow import DIGEST_MODULUS
+from deploy.operate.parkedfills import cost_of_sales, parked_fills
 from shared.events.topics import CONTRIBUTIONS_RELEASED, TRADES_INSTRUCTED
 
 
@@ -91,7 +92,9 @@ async def _cash(books: Books, day: date) -> list[Equation]:
     ):
         for row in await book.rows(statement, day):
             ours[row["plan_id"]] += row["cents"]
+    aside = await parked_fills(books.valuation, day)
     cost = await books.valuation.whole(store_reversals.COST_OF_SALES, day)
+    cost += cost_of_sales(aside.parked) - cost_of_sales(aside.freed)
     moved = await books.trading.row(store_reversals.FORFEITED_BY_JOURNAL, day)
     kept = await books.trading.row(store_reversals.FORFEITED_BY_PERSON, day)
     return [

@@ -45,6 +45,9 @@ PARKED_NET = """
 SELECT coalesce(sum(CASE WHEN trade_date = $1 THEN cents ELSE 0 END), 0)::bigint AS parked,
        coalesce(sum(CASE WHEN freed_for = $1 THEN cents ELSE 0 END), 0)::bigint AS freed
 FROM parked WHERE topic = $2 AND cents >= 0 AND (trade_date = $1 OR freed_for = $1)"""
+PARKED_FILLS = """
+SELECT trade_date, freed_for, item FROM parked
+WHERE topic = $2 AND trade_date <= $1 AND (freed_for IS NULL OR freed_for >= $1) ORDER BY lane, key, number"""
 PARKED_REVERSALS = """
 SELECT -coalesce(sum(CASE WHEN trade_date = $1 THEN cents ELSE 0 END), 0)::bigint AS parked,
        -coalesce(sum(CASE WHEN freed_for = $1 THEN cents ELSE 0 END), 0)::bigint AS freed

@@ -13,11 +13,13 @@ import orjson
 from services.valuation import store
 from services.valuation.rules import proof
 from services.valuation.rules.balances import Rates
+from services.valuation.rules.parked import ParkedFill, Person, parked_totals, people_waiting, units_parked
 from services.valuation.rules.positions import fund_of
-from shared.events.topics import FUNDS, INTERNAL_TOPICS, VALUATION_DAYS
+from shared.events.topics import FUNDS, INTERNAL_TOPICS, TRADES_FILLED, VALUATION_DAYS
 from shared.events.valuation import DayClosed
 from shared.runtime.copying import copy_rows
 from shared.runtime.logs import get_logger
+from shared.runtime.parking import thawed
 from shared.runtime.work import Work
 from shared.values.shares import Price
 
@@ -28,26 +30,50 @@ INTERNAL = frozenset(topic.name for topic in INTERNAL_TOPICS)
 
 
 async def value_lane(work: Work, lane: int, day: date) -> bool:
-    """Value one slice of the lane's participants; true when all are valued."""
+    """Value one slice of the lane's participants; true when all are valued.
+
+    Who is named in a parked fill holds what no position shows: his balance is not final.
+    """
     connection = work.connection
     last = await connection.fetchrow(store.LAST_VALUED, day, lane)
     after = (last["plan_id"], last["participant_id"]) if last else ("", "")
     rows = await connection.fetch(store.POSITIONS_AFTER, lane, *after, PARTICIPANTS_PER_SLICE)
+    waiting = people_waiting(await _parked_fills(work, [lane], day), day)
     if rows:
-        rates = await _rates(work, day)
-        sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-        balances = []
-        for plan_id, participant_id, bucket, text in rows:
-            holdings = orjson.loads(text)
-            balances.append((day, lane, participant_id, plan_id, bucket, rates.balance(holdings), text))
-            for key, (units, cost) in holdings.items():
-                total = sums[plan_id, key]
-                total[0] += units
-                total[1] += cost
-        await copy_rows(connection, "balances", store.BALANCE_COLUMNS, balances)
-        added = [(day, lane, plan, fund, units, cost) for (plan, fund), (units, cost) in _by_fund(sums).items()]
-        await connection.execute(store.ADD_HOLDINGS, *map(list, zip(*added, strict=True)))
-    return len(rows) < PARTICIPANTS_PER_SLICE
+        await _value(work, lane, day, rows, waiting)
+    if len(rows) == PARTICIPANTS_PER_SLICE:
+        return False
+    if waiting:
+        plans, people = map(list, zip(*waiting, strict=True))
+        await connection.execute(store.INSERT_WAITING, day, lane, plans, people, list(waiting.values()))
+    return True
+
+
+async def _value(work: Work, lane: int, day: date, rows: list[Any], waiting: Mapping[Person, int]) -> None:
+    rates = await _rates(work, day)
+    sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    balances = []
+    for plan_id, participant_id, bucket, text in rows:
+        holdings = orjson.loads(text)
+        cents = None if (plan_id, participant_id) in waiting else rates.balance(holdings)
+        balances.append((day, lane, participant_id, plan_id, bucket, cents, text))
+        for key, (units, cost) in holdings.items():
+            total = sums[plan_id, key]
+            total[0] += units
+            total[1] += cost
+    await copy_rows(work.connection, "balances", store.BALANCE_COLUMNS, balances)
+    added = [(day, lane, plan, fund, units, cost) for (plan, fund), (units, cost) in _by_fund(sums).items()]
+    await work.connection.execute(store.ADD_HOLDINGS, *map(list, zip(*added, strict=True)))
+
+
+async def _parked_fills(work: Work, lanes: list[int], day: date) -> list[ParkedFill]:
+    """The fills of ``lanes`` that are a term of the proof of ``day``: parked on it, freed for it or open at its close.
+
+    Nothing of that changes any more: nobody is freed for a date whose marker his lane has met.
+    """
+    rows = await work.connection.fetch(store.PARKED_FILLS, lanes, TRADES_FILLED.name, day)
+    items = [thawed(work.service, TRADES_FILLED.name, row["item"])[1] for row in rows]
+    return [ParkedFill(row["trade_date"], row["freed_for"], item.fill) for row, item in zip(rows, items, strict=True)]
 
 
 def _by_fund(sums: Mapping[tuple[str, str], list[int]]) -> dict[tuple[str, str], list[int]]:
@@ -76,10 +102,11 @@ async def prove_date(work: Work, day: date) -> bool:
     if not parts["parts"] or parts["seen"] < parts["parts"]:
         return False
     lanes = [orjson.loads(row["totals"])["stages"] for row in await connection.fetch(store.UPSTREAM, day)]
-    posted = dict(await connection.fetchrow(store.ALL_POSTED, day))
+    parked = await _parked_fills(work, list(range(work.partitions)), day)
+    posted = dict(await connection.fetchrow(store.ALL_POSTED, day)) | parked_totals(parked, day)
     equations = proof.offsets_equations(lanes, INTERNAL)
     equations |= proof.money_equations(proof.add_up([*lanes, {"valuation": posted}]))
-    equations |= await _against_custodian(work, day, lanes)
+    equations |= await _against_custodian(work, day, lanes, units_parked(parked, day))
     status = "proven" if proof.is_proven(equations) else "broken"
     cash = proof.plan_cash(lanes)
     await connection.execute(
@@ -92,7 +119,9 @@ async def prove_date(work: Work, day: date) -> bool:
     return True
 
 
-async def _against_custodian(work: Work, day: date, lanes: list[Any]) -> proof.Equations:
+async def _against_custodian(
+    work: Work, day: date, lanes: list[Any], parked: Mapping[tuple[str, str], int]
+) -> proof.Equations:
     decimals = {fund: body["share_decimals"] for fund, body in work.facts.all_on(FUNDS.name, day).items()}
     rows = await work.connection.fetch(store.HELD_AT_CUSTODIAN, day)
     held, unreadable = proof.units_held(((row["plan_id"], row["fund_id"], row["shares"]) for row in rows), decimals)
@@ -104,7 +133,7 @@ async def _against_custodian(work: Work, day: date, lanes: list[Any]) -> proof.E
         for stages in lanes
         for plan, fund, units in stages.get("trading.value", {}).get("in_flight", [])
     }
-    return proof.holdings_equations(positions, held, in_flight) | unreadable
+    return proof.holdings_equations(positions, held, in_flight, parked) | unreadable
 
 
 def _text(document: Any) -> str:

@@ -33,6 +33,15 @@ INSERT INTO lane_holdings (trade_date, lane, plan_id, fund_id, units, cost)
 SELECT * FROM unnest($1::date[], $2::int[], $3::text[], $4::text[], $5::numeric[], $6::numeric[])
 ON CONFLICT (trade_date, lane, plan_id, fund_id)
 DO UPDATE SET units = lane_holdings.units + excluded.units, cost = lane_holdings.cost + excluded.cost"""
+# A participant whose first fill of all is parked holds nothing yet, and has a balance that is not final.
+INSERT_WAITING = """
+INSERT INTO balances (trade_date, lane, participant_id, plan_id, bucket, holdings)
+SELECT $1, $2, who, plan, bucket, '{}' FROM unnest($3::text[], $4::text[], $5::smallint[]) AS one(plan, who, bucket)
+ON CONFLICT (trade_date, lane, plan_id, participant_id) DO NOTHING"""
+PARKED_FILLS = """
+SELECT trade_date, freed_for, item FROM parked
+WHERE lane = ANY($1::int[]) AND topic = $2 AND trade_date <= $3 AND (freed_for IS NULL OR freed_for >= $3)
+ORDER BY lane, key, number"""
 PRICES_OF = """
 SELECT DISTINCT ON (fund_id) fund_id, price FROM prices
 WHERE price_date = $1 AND status IN ('final', 'corrected') AND value_date <= $2 ORDER BY fund_id, version DESC"""

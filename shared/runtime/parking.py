@@ -35,6 +35,13 @@ NOTE_FAILURE = "UPDATE parked SET detail = $4 WHERE lane = $1 AND key = $2 AND n
 Batch = tuple[Kind, list[Any]]
 
 
+def thawed(service: Service, topic: str, frozen: bytes) -> tuple[Kind, Any]:
+    """The kind and the item of a parked row, as its handler saw it."""
+    ce_type, item = msgspec.msgpack.decode(frozen, type=tuple[str, msgspec.Raw])
+    kind = next(kind for kind in service.input_of(topic).kinds if kind.ce_type == ce_type)
+    return kind, msgspec.msgpack.decode(item, type=kind.item_type)
+
+
 def may_unpark(lane: Lane, service: Service) -> bool:
     """True between two dates: what is said for the open date must stand behind the lane's marker of the one before."""
     closed = lane.cycles[service.cycles[0].name].last_closed
@@ -81,9 +88,7 @@ def _batches(service: Service, lane: Lane, rows: list[Any], dates: list[date]) -
     """The items by consecutive kind and date, ready for their handlers; adds each item's new date to ``dates``."""
     batches: list[Batch] = []
     for row in rows:
-        ce_type, frozen = msgspec.msgpack.decode(row["item"], type=tuple[str, msgspec.Raw])
-        kind = next(kind for kind in service.input_of(row["topic"]).kinds if kind.ce_type == ce_type)
-        item: Any = msgspec.msgpack.decode(frozen, type=kind.item_type)
+        kind, item = thawed(service, row["topic"], row["item"])
         item.lane, item.trade_date = lane.number, lane.inputs[row["topic"]].open_date
         if hasattr(item, "label"):
             item.label = item.trade_date

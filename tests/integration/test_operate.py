@@ -31,6 +31,7 @@ from deploy.operate.target import of_folder
 from deploy.scenarios.facts import Outgoing
 from deploy.scenarios.publisher import open_publisher
 from shared.events import topics
+from shared.events.census import Census
 from shared.events.market import PriceFact, ValueRequested
 from shared.events.payroll import Contribution, PayrollFunded
 from shared.runtime.clients import kafka_producer, kafka_reader, open_pool
@@ -38,12 +39,14 @@ from shared.runtime.settings import Settings
 from shared.values.hashing import murmur2
 from tests.support.operated import operated_cluster
 from tests.support.waiting import eventually
+from tests.support.wire import page
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 FIRST, SECOND = date(2026, 11, 20), date(2026, 11, 23)
 TUESDAY, WEDNESDAY, FRIDAY = date(2026, 11, 24), date(2026, 11, 25), date(2026, 11, 27)  # Thursday is Thanksgiving.
 MONDAY = date(2026, 11, 30)
+WAITS, WAITS_STILL, FREED = date(2026, 12, 2), date(2026, 12, 3), date(2026, 12, 4)
 SOURCE = "/test/operator"
 
 
@@ -105,7 +108,7 @@ async def test_a_proof_counts_what_really_came_in(config: Settings) -> None:
     assert sides["offsets between the cuts of payroll.contributions.v1 = counted"] == 11
     assert sides["submitted cents = accepted + rejected + held + parked"] == 16923 + 8461 + 50008 + 10999 + 7777 + 3333
     assert sides["confirmed = filled cents"] > 0
-    assert sides["units by the journal + in flight = the custodian's"] > 0
+    assert sides["units by the journal + in flight + parked = the custodian's"] > 0
 
 
 SOME_REQUEST = "(SELECT min(identity::text)::uuid FROM identities WHERE trade_date = '2026-11-20')"
@@ -149,7 +152,7 @@ TAMPERED = {
     "a fill that valuation lost": (
         "valuation",
         "DELETE FROM journal WHERE order_id = (SELECT min(order_id) FROM journal)",
-        "filled = posted units",
+        "filled + freed = posted + parked units",
     ),
     "a cent more on a balance": (
         "valuation",
@@ -165,7 +168,7 @@ TAMPERED = {
     "a share the custodian does not have": (
         "valuation",
         "UPDATE custodian_holdings SET shares = '0.001'",
-        "units by the journal + in flight = the custodian's",
+        "units by the journal + in flight + parked = the custodian's",
     ),
 }
 
@@ -378,16 +381,16 @@ async def close_and_prove(config: Settings, day: date) -> None:
     assert broken(proof) == set()
 
 
-def refusing(participant: str) -> str:
+def refusing(participant: str, table: str = "journal") -> str:
     """A constraint that one participant's entries meet, as a bug or a full disk of one partition would be."""
     return f"""
     CREATE FUNCTION refuse_one() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         RAISE EXCEPTION 'no entry for {participant}' USING ERRCODE = 'check_violation'; END $$;
-    CREATE TRIGGER refuse_one BEFORE INSERT ON journal FOR EACH ROW
+    CREATE TRIGGER refuse_one BEFORE INSERT ON {table} FOR EACH ROW
         WHEN (NEW.participant_id = '{participant}') EXECUTE FUNCTION refuse_one();"""
 
 
-ACCEPTING = "DROP TRIGGER refuse_one ON journal; DROP FUNCTION refuse_one"
+ACCEPTING = "DROP FUNCTION refuse_one CASCADE"
 
 
 async def execute(operated: Cluster, service: str, statement: str) -> None:
@@ -479,6 +482,55 @@ async def test_a_date_nobody_answers_for_is_valued_as_it_is_and_the_next_one_pro
     assert (await close_day(config, MONDAY, value=True, seconds=90, tell=lambda _: None)).state == "valued"
     await answered(config, MONDAY)
     await close_and_prove(config, date(2026, 12, 1))
+
+
+async def test_dates_are_proven_over_a_parked_fill_and_the_balances_it_names_are_not_final(
+    operated: Cluster, config: Settings
+) -> None:
+    """One of two participants of a lane can't be posted: the fill of the order waits there, for him and the other."""
+    home = murmur2(b"s000-P2") % config.partitions
+    fresh = next(name for n in range(100) if murmur2((name := f"s000-N{n}").encode()) % config.partitions == home)
+    await execute(operated, "valuation", refusing("s000-P2", "positions"))
+    await publish(
+        config,
+        [census(fresh), line("w1", "s000-P2", "W1", 40_004), line("w2", fresh, "W1", 12_000),
+         funding("w-cash", "W1", 52_004)],
+    )  # fmt: skip
+    await close_and_prove(config, WAITS)
+    parked = [str(one.id) for one in await list_letters(config) if str(one.id).startswith("valuation:parked:")]
+    assert len(parked) == 1
+    assert await shown(operated, "s000-P2", WAITS) == (None, False)
+    assert await shown(operated, fresh, WAITS) == (None, False)
+    assert (await shown(operated, "s000-Q1", WAITS))[1]
+    await close_and_prove(config, WAITS_STILL)
+    assert await shown(operated, "s000-P2", WAITS_STILL) == (None, False)
+
+    await execute(operated, "valuation", ACCEPTING)
+    found = await command(operated, "dlq", "replay", *parked)
+    assert found.exit_code == 0, found.stdout
+    await close_and_prove(config, FREED)
+    assert (await shown(operated, "s000-P2", FREED))[1]
+    assert await shown(operated, fresh, FREED) == (12_000, True)
+    assert await shown(operated, fresh, WAITS_STILL) == (None, False)
+    for day in (WAITS, WAITS_STILL):
+        proof, _ = await prove(config, day)
+        assert broken(proof) == set()
+
+
+def census(participant: str) -> Outgoing:
+    body = {"plan_id": "s000-ACME", "participant_id": participant, "birth_date": "1986-03-02",
+            "hire_date": "2020-01-06"}  # fmt: skip
+    return Outgoing(
+        topics.PARTICIPANT_CENSUS.name, participant, Census.ce_type, SOURCE, participant, orjson.dumps(body)
+    )
+
+
+async def shown(operated: Cluster, participant: str, day: date) -> tuple[int | None, bool]:
+    """The balance that is shown, and whether it is final."""
+    url = f"{operated.web_url('valuation')}/v1/participants/{participant}/balance?as_of={day}"
+    status, answer = await page(url)
+    assert status == 200, answer
+    return answer["balance_cents"], answer["is_final"]
 
 
 async def answered(config: Settings, day: date) -> None:

@@ -79,7 +79,7 @@ class Books:
             for key, (units, _) in holdings.items():
                 place = (plan, key.partition("/")[2])
                 held[place] = held.get(place, 0) + units
-        return money_equations(add_up([self.totals])) | holdings_equations(held, self.confirmed, {})
+        return money_equations(add_up([self.totals])) | holdings_equations(held, self.confirmed, {}, {})
 
 
 def run_payday(said: Population, lanes: int = 4) -> Books:

@@ -71,9 +71,16 @@ def money_equations(summed: Mapping[str, Counter[str]]) -> Equations:
         "legs = order cents": equation(trading["ordered_leg_cents"], trading["ordered_cents"]),
         "confirmed = filled cents": equation(value["confirmed_cents"], value["filled_cents"]),
         "confirmed = filled units": equation(value["confirmed_units"], value["filled_units"]),
-        "filled = posted cents": equation(value["filled_cents"], valuation["posted_cents"]),
-        "filled = posted units": equation(value["filled_units"], valuation["posted_units"]),
-        "fills sent = fills posted": equation(value["fills"], valuation["fills"]),
+        **{
+            f"filled + freed = posted + parked {unit}": equation(
+                value[f"filled_{unit}"] + valuation[f"freed_{unit}"],
+                valuation[f"posted_{unit}"] + valuation[f"parked_{unit}"],
+            )
+            for unit in ("cents", "units")
+        },
+        "fills sent + freed = fills posted + parked": equation(
+            value["fills"] + valuation["freed_fills"], valuation["fills"] + valuation["parked_fills"]
+        ),
     }
 
 
@@ -112,24 +119,23 @@ def holdings_equations(
     positions: Mapping[tuple[str, str], int],
     held: Mapping[tuple[str, str], int],
     in_flight: Mapping[tuple[str, str], int],
+    parked: Mapping[tuple[str, str], int],
 ) -> Equations:
-    """Positions plus what is in flight = the custodian's own holdings, per plan and fund.
+    """Positions, what is in flight and what is parked = the custodian's own holdings, per plan and fund.
 
     All that agree are one equation together.
     """
-    keys = sorted(positions.keys() | held.keys() | in_flight.keys())
+    ours: Counter[tuple[str, str]] = Counter()
+    for part in (positions, in_flight, parked):
+        ours.update(part)
     differing = {
-        f"positions + in flight = custodian units of {plan} {fund}": equation(
-            positions.get((plan, fund), 0) + in_flight.get((plan, fund), 0), held.get((plan, fund), 0)
+        f"positions + in flight + parked = custodian units of {plan} {fund}": equation(
+            ours[plan, fund], held.get((plan, fund), 0)
         )
-        for plan, fund in keys
-        if positions.get((plan, fund), 0) + in_flight.get((plan, fund), 0) != held.get((plan, fund), 0)
+        for plan, fund in sorted(ours.keys() | held.keys())
+        if ours[plan, fund] != held.get((plan, fund), 0)
     }
-    agreeing = {
-        "positions + in flight = custodian units": equation(
-            sum(positions.values()) + sum(in_flight.values()), sum(held.values())
-        )
-    }
+    agreeing = {"positions + in flight + parked = custodian units": equation(sum(ours.values()), sum(held.values()))}
     return agreeing | _bounded(differing, "plans and funds that differ further")
 
 

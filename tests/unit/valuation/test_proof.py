@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from datetime import date
 from typing import Any
 
 import orjson
 import pytest
 
+from services.valuation.rules.parked import ParkedFill, parked_totals, people_waiting, posted_cents, units_parked
 from services.valuation.rules.proof import (
     add_up,
     holdings_equations,
@@ -17,6 +19,7 @@ from services.valuation.rules.proof import (
     plan_cash,
     units_held,
 )
+from shared.events.packed import Fill
 from shared.events.valuation import DayClosed
 
 LINES = "payroll.contributions.v1"
@@ -47,7 +50,10 @@ def a_lane(lines: int) -> dict[str, dict[str, Any]]:
             "confirmed_cents": cents - 7, "filled_cents": cents - 7, "confirmed_units": units, "filled_units": units,
             "fills": 3, "in_flight": [["ACME", "F1", 5]], "sold_cents": 38, "plan_cash_posted": 43,
         },
-        "valuation": {"posted_cents": cents - 7, "posted_units": units, "fills": 3},
+        "valuation": {
+            "posted_cents": cents - 2, "posted_units": units - 3, "fills": 2, "parked_cents": 6, "parked_units": 4,
+            "parked_fills": 2, "freed_cents": 11, "freed_units": 1, "freed_fills": 1,
+        },
     }  # fmt: skip
 
 
@@ -120,16 +126,16 @@ def test_what_one_lane_lacks_another_may_have() -> None:
 
 def test_a_day_on_which_nothing_happened_is_proven() -> None:
     assert proven([])
-    assert is_proven(holdings_equations({}, {}, {}))
+    assert is_proven(holdings_equations({}, {}, {}, {}))
 
 
 def test_each_equation_shows_both_sides() -> None:
     day = a_day()
-    day[2]["valuation"]["posted_cents"] = 5
+    day[2]["valuation"]["posted_cents"] += 5
     equations = money_equations(add_up(day))
     broken = {name: one for name, one in equations.items() if not one["ok"]}
-    filled = sum(lane["trading.value"]["filled_cents"] for lane in day)
-    assert broken == {"filled = posted cents": {"left": filled, "right": filled + 12, "ok": False}}
+    came = sum(lane["trading.value"]["filled_cents"] + lane["valuation"]["freed_cents"] for lane in day)
+    assert broken == {"filled + freed = posted + parked cents": {"left": came, "right": came + 5, "ok": False}}
 
 
 def test_adding_up_leaves_what_is_no_number_alone_and_its_input_unchanged() -> None:
@@ -144,21 +150,22 @@ def test_adding_up_leaves_what_is_no_number_alone_and_its_input_unchanged() -> N
 # -- holdings --------------------------------------------------------------------------------------------------------
 
 HERE = {("ACME", "F1"): 46_414, ("ACME", "F2"): 10, ("BETA", "F1"): 7}
-FLYING = {("ACME", "F2"): 5, ("BETA", "F9"): 2}
+FLYING = {("ACME", "F2"): 4, ("BETA", "F9"): 2}
+PARKED = {("ACME", "F2"): 1}
 THERE = {("ACME", "F1"): 46_414, ("ACME", "F2"): 15, ("BETA", "F1"): 7, ("BETA", "F9"): 2}
 
 
 def test_positions_and_what_is_in_flight_are_what_the_custodian_holds() -> None:
-    equations = holdings_equations(HERE, THERE, FLYING)
+    equations = holdings_equations(HERE, THERE, FLYING, PARKED)
     assert is_proven(equations)
-    assert list(equations) == ["positions + in flight = custodian units"]
+    assert list(equations) == ["positions + in flight + parked = custodian units"]
 
 
 @pytest.mark.parametrize("change", [1, -1])
-@pytest.mark.parametrize("side", [0, 1, 2])
+@pytest.mark.parametrize("side", [0, 1, 2, 3])
 @pytest.mark.parametrize("key", sorted(THERE))
 def test_a30_one_unit_on_any_side_is_detected_and_named(side: int, key: tuple[str, str], change: int) -> None:
-    sides = [dict(HERE), dict(THERE), dict(FLYING)]
+    sides = [dict(HERE), dict(THERE), dict(FLYING), dict(PARKED)]
     sides[side][key] = sides[side].get(key, 0) + change
     equations = holdings_equations(*sides)
     assert not is_proven(equations)
@@ -167,24 +174,28 @@ def test_a30_one_unit_on_any_side_is_detected_and_named(side: int, key: tuple[st
 
 def test_differences_that_cancel_out_are_detected() -> None:
     moved = dict(THERE) | {("ACME", "F1"): 46_413, ("BETA", "F1"): 8}
-    equations = holdings_equations(HERE, moved, FLYING)
-    assert equations["positions + in flight = custodian units"]["ok"]
+    equations = holdings_equations(HERE, moved, FLYING, PARKED)
+    assert equations["positions + in flight + parked = custodian units"]["ok"]
     assert not is_proven(equations)
 
 
 def test_a_position_the_custodian_does_not_know_is_detected() -> None:
-    assert not is_proven(holdings_equations({("ACME", "F1"): 1}, {}, {}))
-    assert not is_proven(holdings_equations({}, {("ACME", "F1"): 1}, {}))
+    assert not is_proven(holdings_equations({("ACME", "F1"): 1}, {}, {}, {}))
+    assert not is_proven(holdings_equations({}, {("ACME", "F1"): 1}, {}, {}))
 
 
 def test_what_only_the_custodian_holds_is_named() -> None:
-    equations = holdings_equations(HERE, THERE | {("GAMMA", "F3"): 4}, FLYING)
-    assert equations["positions + in flight = custodian units of GAMMA F3"] == {"left": 0, "right": 4, "ok": False}
+    equations = holdings_equations(HERE, THERE | {("GAMMA", "F3"): 4}, FLYING, PARKED)
+    assert equations["positions + in flight + parked = custodian units of GAMMA F3"] == {
+        "left": 0,
+        "right": 4,
+        "ok": False,
+    }
 
 
 def test_a_file_that_is_wrong_everywhere_still_fits_into_one_event() -> None:
     plans = {(f"plan-{number}-{'x' * 110}", "f" * 128): 1 for number in range(2_500)}
-    equations = holdings_equations(plans, {}, {})
+    equations = holdings_equations(plans, {}, {}, {})
     assert equations["plans and funds that differ further = 0"] == {"left": 1_500, "right": 0, "ok": False}
     _, unreadable = units_held([(plan, fund, "0.00000000001") for plan, fund in plans], {})
     assert unreadable["unreadable positions further = 0"]["left"] == 1_500
@@ -204,6 +215,70 @@ def test_shares_finer_than_the_funds_are_a_difference_and_stop_nothing(shares: s
     assert held == {("BETA", "F1"): 7}
     assert not is_proven(unreadable)
     assert any("ACME F1" in name for name in unreadable)
+
+
+# -- fills that are parked -------------------------------------------------------------------------------------------
+
+MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2026, 11, day) for day in (16, 17, 18, 19))
+
+
+def a_fill(order_id: str, cents: list[int], units: list[int], proceeds: list[int] | None = None) -> Fill:
+    people = [f"P{number}" for number in range(len(cents))]
+    return Fill(
+        order_id, 1, "ACME", "F1", "buy" if proceeds is None else "sell", "2026-11-16", "10.00", 3, people,
+        [7 + number for number in range(len(people))], ["pre_tax"] * len(people), cents, units, proceeds=proceeds,
+    )  # fmt: skip
+
+
+BOUGHT, SOLD, SERVED = (
+    a_fill("b", [600, 400], [60, 40]), a_fill("s", [-100], [-10], [130]), a_fill("o", [90], [9]),
+)  # fmt: skip
+
+
+def proven_at(day: date, filled: list[Fill], posted: list[Fill], parked: list[ParkedFill], held: int) -> bool:
+    """Whether a date is proven with what trading filled, what valuation posted, and the units its positions have."""
+    stages: dict[str, dict[str, Any]] = {"trading.value": {}, "valuation": parked_totals(parked, day)}
+    for stage, said, fills in (("trading.value", "filled", filled), ("valuation", "posted", posted)):
+        stages[stage] |= {
+            "fills": len(fills), f"{said}_cents": sum(map(posted_cents, fills)),
+            f"{said}_units": sum(sum(one.units) for one in fills),
+        }  # fmt: skip
+    value = stages["trading.value"]
+    value |= {"confirmed_cents": value["filled_cents"], "confirmed_units": value["filled_units"]}
+    there = {("ACME", "F1"): 99}
+    positions = {("ACME", "F1"): held}
+    return is_proven(
+        money_equations(add_up([stages])) | holdings_equations(positions, there, {}, units_parked(parked, day))
+    )
+
+
+def test_dates_are_proven_from_the_one_a_fill_was_parked_on_to_the_one_it_is_freed_for() -> None:
+    waits = [ParkedFill(MONDAY, None, BOUGHT), ParkedFill(MONDAY, None, SOLD)]
+    assert proven_at(MONDAY, [BOUGHT, SOLD, SERVED], [SERVED], waits, held=9)
+    assert proven_at(TUESDAY, [], [], waits, held=9)
+    freed = [ParkedFill(MONDAY, WEDNESDAY, BOUGHT), ParkedFill(MONDAY, WEDNESDAY, SOLD)]
+    assert proven_at(MONDAY, [BOUGHT, SOLD, SERVED], [SERVED], freed, held=9)
+    assert proven_at(TUESDAY, [], [], freed, held=9)
+    assert proven_at(WEDNESDAY, [], [BOUGHT, SOLD], freed, held=99)
+    assert proven_at(THURSDAY, [], [], freed, held=99)
+
+
+def test_a_fill_that_is_parked_and_freed_on_one_date_is_posted_on_it() -> None:
+    freed = [ParkedFill(MONDAY, MONDAY, BOUGHT), ParkedFill(MONDAY, MONDAY, SOLD)]
+    assert proven_at(MONDAY, [BOUGHT, SOLD, SERVED], [BOUGHT, SOLD, SERVED], freed, held=99)
+    assert people_waiting(freed, MONDAY) == {}
+
+
+def test_a_fill_that_is_neither_posted_nor_parked_is_detected() -> None:
+    assert not proven_at(MONDAY, [BOUGHT, SOLD, SERVED], [SERVED], [ParkedFill(MONDAY, None, BOUGHT)], held=9)
+    assert not proven_at(TUESDAY, [], [], [], held=9)
+
+
+def test_who_is_named_in_a_parked_fill_waits_until_it_is_freed() -> None:
+    parked = [ParkedFill(MONDAY, WEDNESDAY, BOUGHT)]
+    assert people_waiting(parked, TUESDAY) == {("ACME", "P0"): 7, ("ACME", "P1"): 8}
+    assert people_waiting(parked, WEDNESDAY) == {}
+    assert people_waiting([ParkedFill(TUESDAY, None, SERVED)], MONDAY) == {}
 
 
 def test_plan_cash_is_unused_funding_and_what_reversals_brought() -> None:

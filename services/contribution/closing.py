@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -212,7 +212,8 @@ async def close_date(work: Work, lane: int, day: date) -> dict[str, Any]:
     connection = work.connection
     totals = dict(await connection.fetchrow(store.LANE_TOTALS, day, lane))
     totals |= dict(await connection.fetchrow(store.LANE_RELEASED, day, lane))
-    totals["open_before"] = await connection.fetchval(store.LANE_OPEN, lane, day - timedelta(1))
+    stated = await connection.fetchval(store.LAST_STATED, lane, day)
+    totals["open_before"] = orjson.loads(stated)[work.service.name]["open"] if stated else 0
     totals["open"] = await connection.fetchval(store.LANE_OPEN, lane, day)
     totals["reversed"] = await connection.fetchval(store_reversals.LANE_TAKEN_BACK, day, lane)
     held = await connection.fetchrow(store.LANE_HELD, lane)

@@ -192,6 +192,10 @@ SELECT coalesce(sum(credited), 0)::bigint AS released FROM run_parts WHERE relea
 LANE_OPEN = """
 SELECT coalesce(sum(credited), 0)::bigint FROM run_parts WHERE lane = $1 AND trade_date <= $2
   AND (released_for IS NULL OR released_for > $2)"""
+# What the lane stated when it closed the date before: the same rows asked again could lose a cent on both sides.
+LAST_STATED = """
+SELECT totals FROM lane_days
+WHERE cycle = 'day' AND lane = $1 AND trade_date < $2 AND closed_at IS NOT NULL ORDER BY trade_date DESC LIMIT 1"""
 LANE_HELD = "SELECT count(*) AS lines, coalesce(sum(requested), 0)::bigint AS cents FROM held_lines WHERE lane = $1"
 LANE_PARKED = """
 SELECT count(*) AS items, coalesce(sum(cents), 0)::bigint AS cents FROM parked WHERE lane = $1 AND freed_for IS NULL"""

@@ -139,6 +139,6 @@ async def close_cut(work: Work, lane: int, day: date) -> dict[str, Any]:
     if lane == 0:
         totals |= dict(await work.connection.fetchrow(store.DAY_ORDERS, day))
         totals |= dict(await work.connection.fetchrow(store_reversals.SELL_UNITS, day))
-        totals["carried_leg_cents"] = await work.connection.fetchval(store.LEGS_CARRIED, day)
+        totals["carried_leg_cents"] = await work.connection.fetchval(store.CENTS_CARRIED, day)
         totals["ordered_leg_cents"] = await work.connection.fetchval(store.LEGS_ORDERED, day)
     return totals

@@ -102,8 +102,9 @@ FROM orders WHERE trade_date = $1"""
 LEGS_ORDERED = """
 SELECT coalesce(sum(total), 0)::bigint FROM order_legs JOIN orders USING (order_id)
 WHERE orders.trade_date = $1 AND orders.unit = 'cents'"""
-LEGS_CARRIED = """
-SELECT coalesce(sum(total), 0)::bigint FROM order_legs WHERE order_date = $1 AND trade_date < $1 AND side = 'buy'"""
+# By the amounts of the rejected orders, not by the legs that were moved: those are the other side.
+CENTS_CARRIED = """
+SELECT coalesce(sum(amount), 0)::bigint FROM orders WHERE carried_to = $1 AND unit = 'cents'"""
 CONFIRMED_ON = """
 SELECT coalesce(sum(c.units * way.sign), 0)::bigint AS units, coalesce(sum(c.cents * way.sign), 0)::bigint AS cents
 FROM confirmations AS c JOIN orders AS o USING (order_id)

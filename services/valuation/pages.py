@@ -69,7 +69,7 @@ def _positions(holdings: Holdings, decimals: dict[str, int]) -> list[dict[str, A
 
 @leaves_out_other_plans
 async def participant_balance(pool: Pool, request: Any) -> tuple[int, Any]:
-    """A participant's balance at a proven close; not final, and not shown, while a price or a parked fill is missing."""
+    """A participant's balance at a proven close; not final, and not shown, while a price or a parked fill is due."""
     participant_id = request.match_info["participant_id"]
     try:
         day = await _asked_date(pool, request)

@@ -47,6 +47,7 @@ FIRST, SECOND = date(2026, 11, 20), date(2026, 11, 23)
 TUESDAY, WEDNESDAY, FRIDAY = date(2026, 11, 24), date(2026, 11, 25), date(2026, 11, 27)  # Thursday is Thanksgiving.
 MONDAY = date(2026, 11, 30)
 WAITS, WAITS_STILL, FREED = date(2026, 12, 2), date(2026, 12, 3), date(2026, 12, 4)
+VANISHES, AFTER = date(2026, 12, 10), date(2026, 12, 11)
 SOURCE = "/test/operator"
 
 
@@ -551,6 +552,20 @@ async def value_only(config: Settings, day: date) -> None:
     async with await open_pool("nestwork_trading", config, size=1) as trading:
         closer = Closer(config, day, trading, trading, deadline=time.monotonic() + 30, tell=lambda _: None)
         await closer.command(ValueRequested, "value")
+
+
+async def test_a_run_that_vanishes_while_it_waits_breaks_the_proof_of_the_next_date(
+    operated: Cluster, config: Settings
+) -> None:
+    """The figure of the date before is what was stated then, so rows that are gone can't agree with themselves."""
+    await publish(config, [line("x1", "s000-P1", "X1", 70_007)])
+    await close_and_prove(config, VANISHES)
+    await execute(operated, "contribution", "DELETE FROM run_parts WHERE payroll_id = 'X1'")
+    await publish(config, [price(fund, AFTER, "24.00") for fund in ("s000-F1", "s000-F2")])
+    closing = await close_day(config, AFTER, value=True, seconds=120, tell=lambda _: None)
+    assert (closing.state, closing.proof) == ("valued", "broken")
+    proof, _ = await prove(config, AFTER)
+    assert proof.engine_broken == ["credited + open before = released + open cents"]
 
 
 async def test_a_close_that_takes_too_long_says_what_it_waits_for(operated: Cluster, config: Settings) -> None:

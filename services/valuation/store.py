@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
+from services.valuation.rules.holdings import CONFLICT, NEW, Part, added_up, judge_parts
 from shared.runtime.clients import Connection
 from shared.runtime.facts import FactRecord
 from shared.runtime.pricefacts import price_name, sort_out_prices
 
+HOLDINGS_CONFLICT = "HOLDINGS_CONFLICT"
 JOURNAL_COLUMNS = [
     "trade_date", "lane", "entry", "recorded_at", "kind", "bucket", "plan_id", "cause", "rule_set",
     "amounts", "sources", "participants", "fund_id", "units", "order_id", "version", "order_date", "price",
@@ -69,12 +73,15 @@ INSERT_PRICES = """
 INSERT INTO prices (fund_id, price_date, version, status, price, value_date, recorded_at)
 SELECT * FROM unnest($1::text[], $2::date[], $3::int[], $4::text[], $5::text[], $6::date[], $7::timestamptz[])
 ON CONFLICT (fund_id, price_date, version) DO NOTHING"""
+KNOWN_PARTS = "SELECT date, part, parts FROM custodian_parts WHERE date = ANY($1::date[])"
+KNOWN_HELD = """
+SELECT date, part, plan_id, fund_id, shares FROM unnest($1::date[], $2::int[]) AS asked(date, part)
+JOIN custodian_holdings USING (date, part)"""
 INSERT_PARTS = """
-INSERT INTO custodian_parts (date, part, parts) SELECT * FROM unnest($1::date[], $2::int[], $3::int[])
-ON CONFLICT DO NOTHING"""
+INSERT INTO custodian_parts (date, part, parts) SELECT * FROM unnest($1::date[], $2::int[], $3::int[])"""
 INSERT_HELD = """
 INSERT INTO custodian_holdings (date, part, plan_id, fund_id, shares)
-SELECT * FROM unnest($1::date[], $2::int[], $3::text[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING"""
+SELECT * FROM unnest($1::date[], $2::int[], $3::text[], $4::text[], $5::text[])"""
 SHARE_DECIMALS = """
 SELECT DISTINCT ON (key) key, (body ->> 'share_decimals')::int AS decimals FROM facts WHERE topic = 'funds.v1'
 ORDER BY key, version"""
@@ -110,10 +117,29 @@ async def store_prices(connection: Connection, facts: list[FactRecord]) -> list[
     return refused
 
 
-async def store_holdings(connection: Connection, facts: list[FactRecord]) -> None:
-    """The custodian's own figures, part by part."""
-    parts = [(f.body.date, f.body.part, f.body.parts) for f in facts]
-    await connection.execute(INSERT_PARTS, *map(list, zip(*parts, strict=True)))
-    rows = [(f.body.date, f.body.part, one.plan_id, one.fund_id, one.shares) for f in facts for one in f.body.positions]
+async def store_holdings(connection: Connection, facts: list[FactRecord]) -> list[tuple[FactRecord, str]]:
+    """Keep the custodian's own figures, part by part; returns those that contradict the first of their part."""
+    said = [
+        Part(f.body.date, f.body.part, f.body.parts,
+             added_up((one.plan_id, one.fund_id, one.shares) for one in f.body.positions))
+        for f in facts
+    ]  # fmt: skip
+    verdicts = judge_parts(said, await _known_parts(connection, said))
+    parts = [one for one, verdict in zip(said, verdicts, strict=True) if verdict == NEW]
+    if parts:
+        names = [(one.date, one.part, one.parts) for one in parts]
+        await connection.execute(INSERT_PARTS, *map(list, zip(*names, strict=True)))
+    rows = [(one.date, one.part, *place, f"{shares:f}") for one in parts for place, shares in one.shares.items()]
     if rows:
         await connection.execute(INSERT_HELD, *map(list, zip(*rows, strict=True)))
+    return [(fact, HOLDINGS_CONFLICT) for fact, verdict in zip(facts, verdicts, strict=True) if verdict == CONFLICT]
+
+
+async def _known_parts(connection: Connection, said: list[Part]) -> list[Part]:
+    """All parts of the dates that are spoken of; the shares of those that are spoken of again."""
+    positions: dict[tuple[date, int], list[tuple[str, str, str]]] = {}
+    names = sorted({(one.date, one.part) for one in said})
+    for day, part, *position in await connection.fetch(KNOWN_HELD, *map(list, zip(*names, strict=True))):
+        positions.setdefault((day, part), []).append(tuple(position))
+    rows = await connection.fetch(KNOWN_PARTS, sorted({one.date for one in said}))
+    return [Part(day, part, parts, added_up(positions.get((day, part), ()))) for day, part, parts in rows]

@@ -130,6 +130,8 @@ _TRADING = (
          "Ask the custodian; check the order id."),
     Code("CONFIRMATION_CONFLICT", "error", "Another confirmation with the same order and version says something else.",
          "Ask the custodian for a corrected confirmation with a new version; the first one stands."),
+    Code("HOLDINGS_CONFLICT", "error", "Another part of the custodian's holdings of the date says something else.",
+         "The first statement stands: send what its number of parts announces; right figures come with the next date."),
     Code("PRICE_MISMATCH", "error", "The confirmed price is not the fund's final price of the date.",
          "Get a corrected confirmation or a corrected price; the order is a break until then."),
     Code("AMOUNT_MISMATCH", "error", "The confirmed dollars are not those of the order, or of its shares and price.",

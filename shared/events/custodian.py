@@ -113,7 +113,7 @@ class Holdings(Event):
     parts: Annotated[int, Field(strict=True, ge=1, le=100_000)]
     """How many parts there are; at least one, also when nothing is held."""
     positions: tuple[Holding, ...]
-    """The positions of this part."""
+    """The positions of this part; a plan and fund that is named twice, here or in several parts, is added up."""
 
     @model_validator(mode="after")
     def _part_is_one_of_parts(self) -> Self:

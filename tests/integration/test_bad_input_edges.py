@@ -13,6 +13,7 @@ from deploy.operate.proof import prove
 from deploy.scenarios.facts import CLOSE_REQUESTED
 from services.contribution.holding import HELD_PER_PAGE
 from shared.events import topics
+from shared.events.custodian import Holdings
 from shared.values.nyse_calendar import LAST_YEAR
 from tests.support import events
 from tests.support.events import Outgoing, fresh
@@ -84,6 +85,39 @@ async def test_a_senseless_price_is_refused_and_a_second_price_of_a_version_does
     for accepted in (first, repeat, highest):
         topic, partition, offset = accepted.place
         assert f"{topic}/{partition}/{offset}".encode() not in letters
+
+
+async def test_the_first_statement_of_a_part_of_the_holdings_stands(payday: Payday) -> None:
+    """A second one, of other positions or another number of parts, is neither mixed into it nor forgotten."""
+    day = "2027-12-30"
+
+    def part(number: int, parts: int, **shares: str) -> Outgoing:
+        positions = [{"plan_id": events.PLAN, "fund_id": fund, "shares": text} for fund, text in shares.items()]
+        body = {"date": day, "part": number, "parts": parts, "positions": positions}
+        return events.event(topics.CUSTODIAN_HOLDINGS, day, Holdings.ce_type, body)
+
+    twice = part(2, 2, F9="1.5")
+    named = [{"plan_id": events.PLAN, "fund_id": "F9", "shares": text} for text in ("1.5", "0.25")]
+    async with payday.between_good_ones():
+        _, _, *refused, _ = await payday.wire.send(
+            part(1, 2, F1="10.00", F2="5"), part(1, 2, F2="5.0", F1="10.0"), part(1, 2, F1="10.00"),
+            part(1, 2, F1="10.00", F2="5", F3="1"), part(1, 1, F1="10.00", F2="5"), part(2, 3, F9="1"),
+            twice.but(body={"positions": named}),
+        )  # fmt: skip
+    for sent in refused:
+        await payday.dead_letter(sent, "valuation", "HOLDINGS_CONFLICT")
+    rows = await payday.wire.query(
+        "valuation",
+        "SELECT part, fund_id, shares FROM custodian_holdings WHERE date = $1 ORDER BY part, fund_id",
+        date.fromisoformat(day),
+    )
+    assert [tuple(row) for row in rows] == [(1, "F1", "10.00"), (1, "F2", "5"), (2, "F9", "1.75")]
+    (seen,) = await payday.wire.query(
+        "valuation",
+        "SELECT count(*) AS seen, max(parts) AS parts FROM custodian_parts WHERE date = $1",
+        date.fromisoformat(day),
+    )
+    assert tuple(seen) == (2, 2)
 
 
 async def test_an_election_that_names_an_unknown_plan_waits_for_it_and_is_rejected_at_the_close(

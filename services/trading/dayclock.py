@@ -77,8 +77,14 @@ async def _obey(connection: Connection, kind: str, day: date) -> str:
 
 
 async def mark_cut(connection: Connection, day: date) -> None:
-    """Cut ``day``; the date before is valued first, with what is there (its deadline is the next cut)."""
+    """Cut ``day``; the date before is valued first, with what is there (its deadline is the next cut).
+
+    A clock that stood still since it asked may find ``day`` cut by another: to value that one now would be before its
+    orders are answered.
+    """
     last_cut = await connection.fetchval(store_days.LAST_MARK, "cut")
+    if last_cut is not None and last_cut >= day:
+        return
     if last_cut is not None:
         await mark_value(connection, last_cut)
     await connection.execute(store_days.INSERT_MARK, "cut", day)

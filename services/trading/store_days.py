@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 PENDING_COMMANDS = "SELECT version, kind, trade_date FROM day_commands WHERE outcome IS NULL ORDER BY version"
-FINISH_COMMAND = "UPDATE day_commands SET outcome = $2 WHERE version = $1"
+# The first outcome stands: a clock that stood still meanwhile finds everything done, and would call it refused.
+FINISH_COMMAND = "UPDATE day_commands SET outcome = $2 WHERE version = $1 AND outcome IS NULL"
 LAST_MARK = "SELECT max(trade_date) FROM day_marks WHERE kind = $1"
 INSERT_MARK = "INSERT INTO day_marks (kind, trade_date) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 UNVALUED_CUTS = """

@@ -51,8 +51,8 @@ TRANSPORT = (
     "custodian_parts", "schema_migrations", "run_waits",
 )  # fmt: skip
 """Left out: how the engine knows where it is (some rows, written again and again), and what is gone afterwards."""
-FACTS = ("facts", "participants", "elections", "run_controls")
-"""Left out: known before the payday, or a row for a plan or a price."""
+FACTS = ("facts", "participants", "elections", "run_controls", "fund_units")
+"""Left out: known before the payday, or a row for a plan, a fund or a price."""
 UNUSUAL = (
     "dead_letters", "parked", "operator_actions", "held_lines", "held_requests", "freed_lines", "reversals",
     "reversal_legs", "forfeitures", "in_flight", "identities",

@@ -74,10 +74,11 @@ async def close_day(
     seconds: float = 600.0,
     tell: Tell,
 ) -> Closing:
-    """Ask for the close of ``day`` and wait for it; with ``value``, value it too once every order is answered.
+    """Ask for the close of ``day`` and wait for it; with ``value``, value it too once all is answered and priced.
 
     To be valued, a date may have been closed before. ``as_is`` values it with what is there: what is not answered stays
-    in flight. Without ``wait`` only the engine's yes is waited for. Raises ``Refused`` or ``NotInTime``.
+    in flight, who holds what is not priced has no balance. Without ``wait`` only the engine's yes is waited for. Raises
+    ``Refused`` or ``NotInTime``.
     """
     async with AsyncExitStack() as stack:
         pools = [await stack.enter_async_context(await open_pool(f"nestwork_{name}", config, size=1))
@@ -92,6 +93,7 @@ async def close_day(
         if not await closer.is_valued():  # What is answered after the value cut is judged with the next date.
             if not as_is:
                 await closer.until(closer.is_answered, "every order to be answered and every confirmation judged")
+                await closer.until(closer.is_priced, "the final price of every fund that is held")
             await closer.command(ValueRequested, "value", fine=(VALUED_BEFORE,))
         await closer.until(closer.proof, "valuation's proof (prices and the custodian's holdings must be there)")
         return await closer.result("valued")
@@ -149,6 +151,10 @@ class Closer:
         states = await self._orders()
         unjudged = await self._trading.fetchval(store_day.UNJUDGED, self._day)
         return not (states.get("open") or states.get("broken") or unjudged)
+
+    async def is_priced(self) -> bool:
+        """True when no fund that is held lacks its final price of the date."""
+        return not await self._trading.fetch(store_day.UNPRICED, self._day)
 
     async def proof(self) -> str | None:
         """Valuation's verdict, once there is one."""

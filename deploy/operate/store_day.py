@@ -11,4 +11,8 @@ ORDERS_BY_STATUS = (
 UNJUDGED = """
 SELECT count(*)::int FROM confirmations AS c
 WHERE c.verdict IS NULL AND (SELECT o.trade_date FROM orders AS o WHERE o.order_id = c.order_id) = $1"""
+UNPRICED = """
+SELECT held.fund_id FROM fund_units AS held WHERE held.units > 0
+  AND NOT EXISTS (SELECT FROM prices AS p WHERE p.fund_id = held.fund_id AND p.price_date = $1
+                    AND p.status IN ('final', 'corrected'))"""
 PROOF = "SELECT status FROM proofs WHERE trade_date = $1"

@@ -199,6 +199,13 @@ ALTER TABLE public.forfeitures ALTER COLUMN entry ADD GENERATED ALWAYS AS IDENTI
     CACHE 1
 );
 
+CREATE TABLE public.fund_units (
+    fund_id text NOT NULL,
+    units numeric NOT NULL
+);
+
+COMMENT ON TABLE public.fund_units IS 'Share units of each fund in all plans together: what accepted confirmations bought, less what they sold.';
+
 CREATE TABLE public.identities (
     bucket smallint NOT NULL,
     identity uuid NOT NULL,
@@ -822,6 +829,9 @@ ALTER TABLE ONLY public.forfeitures
 ALTER TABLE ONLY public.forfeitures
     ADD CONSTRAINT forfeitures_pkey PRIMARY KEY (entry);
 
+ALTER TABLE ONLY public.fund_units
+    ADD CONSTRAINT fund_units_pkey PRIMARY KEY (fund_id);
+
 ALTER TABLE ONLY public.identities
     ADD CONSTRAINT identities_pkey PRIMARY KEY (bucket, identity);
 
@@ -957,6 +967,8 @@ CREATE INDEX order_legs_by_lane ON public.order_legs USING btree (trade_date, la
 CREATE INDEX order_legs_by_order ON public.order_legs USING btree (order_id, lane);
 
 CREATE INDEX orders_by_date ON public.orders USING btree (trade_date, lane);
+
+CREATE INDEX orders_carried ON public.orders USING btree (carried_to) WHERE (carried_to IS NOT NULL);
 
 CREATE INDEX orders_rejected ON public.orders USING btree (status) WHERE ((status = 'rejected'::text) AND (carried_to IS NULL));
 

@@ -76,7 +76,7 @@ CREATE TABLE public.balances (
 PARTITION BY RANGE (trade_date);
 ALTER TABLE ONLY public.balances ALTER COLUMN holdings SET STATISTICS 0;
 
-COMMENT ON COLUMN public.balances.cents IS 'Exact value at the date''s prices, rounded half-up once; NULL while a held fund has no final price.';
+COMMENT ON COLUMN public.balances.cents IS 'Exact value at the date''s prices, rounded half-up once; NULL while a held fund has no final price or a fill that names the participant is parked.';
 
 CREATE TABLE public.balances_before (
     trade_date date CONSTRAINT balances_trade_date_not_null NOT NULL,

@@ -67,6 +67,9 @@ async def _judge(work: Work, limit: date, book_date: date) -> bool:
     if changed:
         states = map(astuple, changed.values())
         await work.connection.execute(store.SAVE_STATUSES, *map(list, zip(*states, strict=True)))
+    if accepted:
+        names = [(row["order_id"], row["version"], reverses) for row, reverses in accepted]
+        await work.connection.execute(store.ADD_FUND_UNITS, *map(list, zip(*names, strict=True)))
     await _share_out(work, [one for one in accepted if one[0]["side"] == BUY], book_date)
     await share_out_sales(work, [one for one in accepted if one[0]["side"] == SELL], book_date)
     return True

@@ -23,6 +23,7 @@ async def trade_day(pool: Pool, request: Any) -> tuple[int, Any]:
     unjudged = await pool.fetchval(store.UNJUDGED, day)
     progress = {row["cycle"]: {"read": row["read"], "closed": row["closed"]}
                 for row in await pool.fetch(store.DAY_PROGRESS, day)}  # fmt: skip
+    unpriced = sorted(row["fund_id"] for row in await pool.fetch(store_days.UNPRICED_FUNDS, day))
     commands = [dict(row) for row in await pool.fetch(store_days.COMMANDS_OF, day)]
     return 200, {
         "trade_date": day.isoformat(),
@@ -38,6 +39,7 @@ async def trade_day(pool: Pool, request: Any) -> tuple[int, Any]:
         },
         "corrections_outstanding": states.get("broken", 0),
         "confirmations_unjudged": unjudged,
+        "funds_without_final_price": unpriced,
         "breaks": breaks,
         "refused_confirmations": refused,
         "lanes": progress,

@@ -69,6 +69,15 @@ UPDATE orders SET status = v.status, break_code = v.code, version = coalesce(v.v
   units = coalesce(v.units, orders.units)
 FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::bigint[], $7::bigint[])
   AS v(order_id, status, code, version, price, cents, units) WHERE orders.order_id = v.order_id"""
+ADD_FUND_UNITS = """
+INSERT INTO fund_units (fund_id, units)
+SELECT o.fund_id, sum((c.units - coalesce(undone.units, 0)) * CASE o.side WHEN 'buy' THEN 1 ELSE -1 END)
+FROM unnest($1::text[], $2::int[], $3::int[]) AS accepted(order_id, version, reverses)
+JOIN orders AS o ON o.order_id = accepted.order_id
+JOIN confirmations AS c ON c.order_id = accepted.order_id AND c.version = accepted.version
+LEFT JOIN confirmations AS undone ON undone.order_id = accepted.order_id AND undone.version = accepted.reverses
+GROUP BY o.fund_id
+ON CONFLICT (fund_id) DO UPDATE SET units = fund_units.units + excluded.units"""
 LEGS_OF = """
 SELECT order_id, lane, participants, buckets, sources, cents FROM order_legs WHERE order_id = ANY($1::text[])
 ORDER BY order_id, lane, leg_pack"""

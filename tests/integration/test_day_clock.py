@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from deploy.cluster import Infrastructure
-from services.trading import dayclock, store_days
+from services.trading import dayclock, store, store_days
 from shared.runtime.migrations import migrate
 from shared.runtime.settings import Settings
 from tests.support.cluster import fresh_database
@@ -75,6 +75,53 @@ async def test_a_clock_that_stood_still_does_not_value_the_date_another_one_cut(
         await other.close()
     assert await marks(connection, "cut") == [WEDNESDAY, THURSDAY, FRIDAY]
     assert await marks(connection, "value") == [WEDNESDAY, THURSDAY]
+
+
+DECIDED = "INSERT INTO decided_days (cycle, trade_date, decided_at) VALUES ('day', $1, now())"
+PRICED = """
+INSERT INTO prices (fund_id, price_date, version, status, price, value_date, fact_version, recorded_at)
+VALUES ($1, $2, $3, $4, '10.00', $2, 1, now())"""
+CONFIRMED = """
+WITH ordered AS (
+    INSERT INTO orders (order_id, trade_date, plan_id, fund_id, side, unit, wave, amount, lane, status, recorded_at)
+    VALUES ($1, $2, 'PLAN', 'FUND', $3, 'cents', 0, 1000, 0, 'open', now()))
+INSERT INTO confirmations (order_id, version, status, units, shares, price, cents, lane, value_date, recorded_at)
+SELECT $1, version, 'confirmed', units, '1', '1.00', 1000, 0, $2, now()
+FROM unnest($4::bigint[]) WITH ORDINALITY AS said(units, version)"""
+
+
+async def is_ready(connection: asyncpg.Connection, day: date) -> bool:
+    return bool(await connection.fetchval(store_days.READY_TO_VALUE, day))
+
+
+async def test_a_date_without_orders_is_not_valued_before_every_held_fund_has_its_final_price(
+    connection: asyncpg.Connection,
+) -> None:
+    await connection.execute(DECIDED, FRIDAY)
+    assert await is_ready(connection, FRIDAY)
+    await connection.execute("INSERT INTO fund_units VALUES ('HELD', 5), ('SOLD-OUT', 0)")
+    await connection.execute(PRICED, "HELD", THURSDAY, 1, "final")
+    await connection.execute(PRICED, "HELD", FRIDAY, 1, "estimated")
+    assert not await is_ready(connection, FRIDAY)
+    assert [row["fund_id"] for row in await connection.fetch(store_days.UNPRICED_FUNDS, FRIDAY)] == ["HELD"]
+    await connection.execute(PRICED, "HELD", FRIDAY, 2, "final")
+    assert await is_ready(connection, FRIDAY)
+    assert await connection.fetch(store_days.UNPRICED_FUNDS, FRIDAY) == []
+
+
+async def test_what_is_held_of_a_fund_follows_every_accepted_confirmation(connection: asyncpg.Connection) -> None:
+    await connection.execute(CONFIRMED, "o1", THURSDAY, "buy", [9_000, 10_000])
+    await connection.execute(CONFIRMED, "o2", FRIDAY, "buy", [500])
+    await connection.execute(CONFIRMED, "o3", FRIDAY, "sell", [10_600, 10_500])
+    held = []
+    for accepted in (
+        [("o1", 1, None)],
+        [("o1", 2, 1), ("o2", 1, None)],
+        [("o3", 1, None), ("o3", 2, 1)],
+    ):
+        await connection.execute(store.ADD_FUND_UNITS, *map(list, zip(*accepted, strict=True)))
+        held.append(await connection.fetchval("SELECT units FROM fund_units WHERE fund_id = 'FUND'"))
+    assert held == [9_000, 10_500, 0]
 
 
 async def test_the_first_outcome_of_a_command_stands(connection: asyncpg.Connection) -> None:

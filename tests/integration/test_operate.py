@@ -47,7 +47,8 @@ FIRST, SECOND = date(2026, 11, 20), date(2026, 11, 23)
 TUESDAY, WEDNESDAY, FRIDAY = date(2026, 11, 24), date(2026, 11, 25), date(2026, 11, 27)  # Thursday is Thanksgiving.
 MONDAY = date(2026, 11, 30)
 WAITS, WAITS_STILL, FREED = date(2026, 12, 2), date(2026, 12, 3), date(2026, 12, 4)
-VANISHES, AFTER = date(2026, 12, 10), date(2026, 12, 11)
+LATE_PRICE, NO_PRICE = date(2026, 12, 7), date(2026, 12, 8)
+VANISHES, AFTER = date(2026, 12, 9), date(2026, 12, 10)
 SOURCE = "/test/operator"
 
 
@@ -552,6 +553,30 @@ async def value_only(config: Settings, day: date) -> None:
     async with await open_pool("nestwork_trading", config, size=1) as trading:
         closer = Closer(config, day, trading, trading, deadline=time.monotonic() + 30, tell=lambda _: None)
         await closer.command(ValueRequested, "value")
+
+
+async def test_a_date_without_orders_waits_for_the_prices_of_what_is_held(operated: Cluster, config: Settings) -> None:
+    await publish(config, [price("s000-F1", LATE_PRICE, "24.00")])
+    assert (await close_day(config, LATE_PRICE, seconds=60, tell=lambda _: None)).state == "closed"
+    with pytest.raises(NotInTime, match="final price"):
+        await close_day(config, LATE_PRICE, value=True, seconds=3, tell=lambda _: None)
+    _, answer = await page(f"{operated.web_url('trading')}/v1/days/{LATE_PRICE}")
+    assert answer["funds_without_final_price"] == ["s000-F2"]
+    await close_and_prove(config, LATE_PRICE)
+    assert (await shown(operated, "s000-P1", LATE_PRICE))[1]
+    closing = await close_day(config, NO_PRICE, value=True, as_is=True, seconds=90, tell=lambda _: None)
+    assert (closing.state, closing.proof) == ("valued", "proven")
+    assert await shown(operated, "s000-P1", NO_PRICE) == (None, False)
+
+
+async def test_trading_counts_of_each_fund_what_participants_hold(operated: Cluster, config: Settings) -> None:
+    async with open_for_tampering(config) as books:
+        traded = await books.trading.rows("SELECT fund_id, units::bigint AS units FROM fund_units ORDER BY fund_id")
+        held = await books.valuation.rows(
+            "SELECT fund_id, sum(units)::bigint AS units FROM lane_holdings WHERE trade_date ="
+            " (SELECT max(trade_date) FROM lane_holdings) GROUP BY fund_id ORDER BY fund_id"
+        )
+    assert [tuple(row) for row in traded] == [tuple(row) for row in held]
 
 
 async def test_a_run_that_vanishes_while_it_waits_breaks_the_proof_of_the_next_date(

@@ -7,13 +7,14 @@ from typing import Any
 
 from services.allocation import store, store_reversals
 from services.allocation.handlers import settle_held
+from shared.runtime.definition import Progress
 from shared.runtime.work import Work
 
 
-async def read_date(work: Work, lane: int, day: date) -> bool:
+async def read_date(work: Work, lane: int, day: date) -> Progress:
     """Settle what waited for a fund."""
     await settle_held(work, lane, day)
-    return True
+    return Progress.DONE
 
 
 async def close_date(work: Work, lane: int, day: date) -> dict[str, Any]:

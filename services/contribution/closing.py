@@ -16,6 +16,7 @@ from services.contribution.rules import runs
 from shared.events.packed import ReleasedBatch
 from shared.events.topics import CONTRIBUTIONS_RELEASED, PLANS
 from shared.runtime.copying import copy_rows
+from shared.runtime.definition import Progress
 from shared.runtime.work import Task, Work
 from shared.values.identity import identity_of
 
@@ -24,12 +25,12 @@ LINES_PER_RECORD = 500
 RELEASED = "nestwork.contributions.released.v1"
 
 
-async def read_date(work: Work, lane: int, day: date) -> bool:
+async def read_date(work: Work, lane: int, day: date) -> Progress:
     """Reject what still names the unknown, then add up the lane's share of each run."""
     await free_held(work, lane, closing=day)
     await work.connection.execute(store.ADD_UP_RUNS, day, lane)
     await reversing.settle_date(work, lane, day)
-    return True
+    return Progress.DONE
 
 
 async def decide_runs(work: Work, day: date) -> bool:

@@ -16,6 +16,7 @@ from services.trading.rules.unwinding import units_to_sell
 from shared.events.packed import TakenBackBatch
 from shared.events.topics import CUSTODIAN_CONFIRMATIONS
 from shared.runtime.copying import copy_rows
+from shared.runtime.definition import Progress
 from shared.runtime.records import Record, dated, unpacked
 from shared.runtime.work import Work
 from shared.values.invariants import invariant
@@ -94,27 +95,27 @@ async def keep_reversed(work: Work, items: list[ReversedLine]) -> None:
 # -- at the cut ------------------------------------------------------------------------------------------------------
 
 
-async def read_date(work: Work, lane: int, day: date) -> bool:
-    """Pack the lane's legs of ``day``, first what is bought, then what is taken back; true when nothing is left."""
-    return await pack_legs(work, lane, day) and await pack_reversals(work, lane, day)
+async def read_date(work: Work, lane: int, day: date) -> Progress:
+    """Pack the lane's legs of ``day``, first what is bought, then what is taken back; done when nothing is left."""
+    return await pack_reversals(work, lane, day) if await pack_legs(work, lane, day) else Progress.MORE
 
 
-async def pack_reversals(work: Work, lane: int, day: date) -> bool:
-    """Sell what earlier dates bought, or cancel what the custodian rejected; one slice, true when all were tried.
+async def pack_reversals(work: Work, lane: int, day: date) -> Progress:
+    """Sell what earlier dates bought, or cancel what the custodian rejected; one slice, done when all were tried.
 
     Sells come from fills that were posted up to the date before. Whether those are complete is a fact of the log: the
     value cut of that date stands below this cut in ``confirmations``, or it does not and reversals wait another date.
     """
     connection = work.connection
     if not await connection.fetchval(store_reversals.ANY_OPEN, lane, day):
-        return True
+        return Progress.DONE
     before = previous_trading_day(day)
     valued = work.lanes[lane].inputs[CUSTODIAN_CONFIRMATIONS.name].last_value_cut
     if valued is None or valued < before:
-        return True
+        return Progress.DONE
     closed = work.lanes[lane].cycles["value"].last_closed
     if closed is None or closed < before:
-        return False
+        return Progress.WAITING
     rows = await connection.fetch(store_reversals.OPEN_LEGS, lane, day, LEGS_PER_SLICE)
     done = await _undo(work, lane, rows)
     await _pack(work, lane, day, done)
@@ -122,7 +123,7 @@ async def pack_reversals(work: Work, lane: int, day: date) -> bool:
         store_reversals.NOTE_TRIED, lane, day, [row["entry"] for row in rows], [row["source"] for row in rows],
         [row["fund_id"] for row in rows],
     )  # fmt: skip
-    return len(rows) < LEGS_PER_SLICE
+    return Progress.DONE if len(rows) < LEGS_PER_SLICE else Progress.MORE
 
 
 class Undone(NamedTuple):

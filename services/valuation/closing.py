@@ -18,6 +18,7 @@ from services.valuation.rules.positions import fund_of
 from shared.events.topics import FUNDS, INTERNAL_TOPICS, TRADES_FILLED, VALUATION_DAYS
 from shared.events.valuation import DayClosed
 from shared.runtime.copying import copy_rows
+from shared.runtime.definition import Progress
 from shared.runtime.logs import get_logger
 from shared.runtime.parking import thawed
 from shared.runtime.work import Work
@@ -29,8 +30,8 @@ INTERNAL = frozenset(topic.name for topic in INTERNAL_TOPICS)
 """Their records are counted where they came from; what is parked of them is a term in cents."""
 
 
-async def value_lane(work: Work, lane: int, day: date) -> bool:
-    """Value one slice of the lane's participants; true when all are valued.
+async def value_lane(work: Work, lane: int, day: date) -> Progress:
+    """Value one slice of the lane's participants; done when all are valued.
 
     Who is named in a parked fill holds what no position shows: his balance is not final.
     """
@@ -42,11 +43,11 @@ async def value_lane(work: Work, lane: int, day: date) -> bool:
     if rows:
         await _value(work, lane, day, rows, waiting)
     if len(rows) == PARTICIPANTS_PER_SLICE:
-        return False
+        return Progress.MORE
     if waiting:
         plans, people = map(list, zip(*waiting, strict=True))
         await connection.execute(store.INSERT_WAITING, day, lane, plans, people, list(waiting.values()))
-    return True
+    return Progress.DONE
 
 
 async def _value(work: Work, lane: int, day: date, rows: list[Any], waiting: Mapping[Person, int]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from shared.runtime import metrics
-from shared.runtime.definition import Cycle, Service
+from shared.runtime.definition import Cycle, Progress, Service
 from shared.runtime.lanes import CycleState, Lane
 from shared.runtime.logs import get_logger
 from shared.runtime.parking import UNPARK, may_unpark, unpark
@@ -98,11 +98,12 @@ class Beats:
             return False
         if lane.cycles[cycle.name].last_read is None:
             await self._name_genesis(work, lane, due)
-        if await cycle.read(work, lane.number, due):
+        progress = await cycle.read(work, lane.number, due)
+        if progress is Progress.DONE:
             await work.connection.execute(INSERT_READ, lane.number, cycle.name, due, work.now(lane.number))
             closed = lane.cycles[cycle.name].last_closed
             _set_after_commit(work, lane, cycle, CycleState(due, closed))
-        return True
+        return progress is not Progress.WAITING
 
     async def _name_genesis(self, work: Work, lane: Lane, due: date) -> None:
         """What came before the first cut belongs to the date that cut names."""

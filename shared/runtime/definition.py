@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from shared.events.topics import Topic
@@ -83,14 +84,24 @@ class FactTopic:
     """Dates of this topic's facts run from value cut to value cut."""
 
 
-Read = Callable[["Work", int, date], Awaitable[bool]]
+
+class Progress(Enum):
+    """What reading a date in a lane came to, in this transaction."""
+
+    DONE = "the date is read"
+    MORE = "a slice was done, the next one can be done at once"
+    WAITING = "nothing can be done before something else has happened"
+    """The worker is woken by what it waits for: asking again at once would be waiting at full speed."""
+
+
+Read = Callable[["Work", int, date], Awaitable[Progress]]
 Decide = Callable[["Work", date], Awaitable[bool]]
 Close = Callable[["Work", int, date], Awaitable[dict[str, Any]]]
 
 
-async def nothing_to_read(_work: Work, _lane: int, _day: date) -> bool:
+async def nothing_to_read(_work: Work, _lane: int, _day: date) -> Progress:
     """For cycles whose lanes have nothing of their own to do when a date is read."""
-    return True
+    return Progress.DONE
 
 
 async def nothing_to_decide(_work: Work, _day: date) -> bool:

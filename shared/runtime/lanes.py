@@ -116,15 +116,18 @@ async def prepare_lanes(connection: Connection, service: Service, partitions: in
     await connection.execute(INSERT_INPUTS, partitions, topics)
 
 
-async def freeing_blockers(connection: Connection, service: Service, wait: Awaitable[Any]) -> Any:
-    """Await a statement that takes row locks; a backend that blocks it for a second is terminated.
+async def freeing_blockers(
+    connection: Connection, service: Service, wait: Awaitable[Any], may_free: Callable[[], Awaitable[bool]]
+) -> Any:
+    """Await a statement that takes row locks; a backend that blocks it for a second is terminated, if that is right.
 
     A frozen owner (SIGSTOP) keeps its row locks, and PostgreSQL's own time limits don't reach one that stopped inside
-    COPY. Only the worker that the group gave the lane to comes here, so the blocked one is always in the right.
+    COPY. But a worker that the group gave up without its knowing, cut off from Kafka alone, comes here too, and the one
+    that blocks it is the owner: so ``may_free`` asks the group first, and who is no member runs into its lock timeout.
     """
     statement = asyncio.ensure_future(wait)
     done, _ = await asyncio.wait({statement}, timeout=FREE_BLOCKER_AFTER_SECONDS)
-    if not done:
+    if not done and await may_free():
         helper = await connect(service.database)
         try:
             await helper.execute(FREE_BLOCKERS, connection.get_server_pid())
@@ -148,7 +151,7 @@ async def claim_lanes(
     frozen anywhere before can't steal a lane back. Raises ``Fenced`` when the claim is stale.
     """
     async with connection.transaction():
-        stored = await freeing_blockers(connection, service, connection.fetch(LOCK_LANES, numbers))
+        stored = await freeing_blockers(connection, service, connection.fetch(LOCK_LANES, numbers), is_member)
         newest = max((row["generation"] for row in stored), default=-1)
         alive = await is_member()
         # Generations restart when a group expires: only a member whose heartbeat was answered may go below the stored.

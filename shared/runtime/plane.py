@@ -319,7 +319,7 @@ class MoneyPlane:
         try:
             work = Work(connection, self.service, {lane.number: lane for lane in lanes}, self.facts, self.guards)
             work.partitions = self.config.partitions
-            await freeing_blockers(connection, self.service, self.poll.lock(work, lanes))
+            await freeing_blockers(connection, self.service, self.poll.lock(work, lanes), self.membership.is_member)
             await self.facts.refresh(connection)
             yield work
             published = self.relay.take_published()

@@ -33,7 +33,7 @@ async def read_date(work: Work, lane: int, day: date) -> Progress:
     return Progress.DONE
 
 
-async def decide_runs(work: Work, day: date) -> bool:
+async def decide_runs(work: Work, day: date) -> Progress:
     """Over undecided lines and unused cash below the cut: which runs trade on ``day``, and which wait (and why)."""
     connection = work.connection
     rows = await connection.fetch(store.UNRELEASED_RUNS, day)
@@ -57,7 +57,7 @@ async def decide_runs(work: Work, day: date) -> bool:
     await _say_waits(work, day, waits, paid_on)
     await _post_cash(work, day, releases)
     await reversing.ask_to_take_back(work, day)
-    return True
+    return Progress.DONE
 
 
 async def _say_waits(work: Work, day: date, waits: list[runs.Wait], paid_on: Mapping[runs.Run, date | None]) -> None:

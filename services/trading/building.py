@@ -11,6 +11,7 @@ from services.trading import sales, store, store_reversals
 from services.trading.rules.orders import BUY, CENTS, SHARES, order_id_of
 from shared.events.topics import CUSTODIAN_ORDERS, FUNDS, TRADES_INSTRUCTED
 from shared.runtime.copying import copy_rows
+from shared.runtime.definition import Progress
 from shared.runtime.work import Task, Work
 from shared.values.hashing import bucket_of
 from shared.values.shares import shares_text
@@ -76,7 +77,7 @@ def _pack(
     )  # fmt: skip
 
 
-async def build_orders(work: Work, day: date) -> bool:
+async def build_orders(work: Work, day: date) -> Progress:
     """Wave 0 of ``day``: new legs and those of orders the custodian rejected before this cut.
 
     Legs that cancel each other out, and shares too few to sell, make no order.
@@ -96,7 +97,7 @@ async def build_orders(work: Work, day: date) -> bool:
         for lane in sorted(set(lanes)):
             work.add_task(lane, "day", day, "say_orders", {}, work.now(0))
     await sales.settle_without_order(work, day)
-    return True
+    return Progress.DONE
 
 
 async def say_orders(work: Work, task: Task) -> str | None:

@@ -14,13 +14,14 @@ from services.trading.fill_records import mirror, say_fills
 from services.trading.handlers import RULE_SET
 from services.trading.items import ConfirmedOrder
 from services.trading.rules.confirmations import Confirmed, judge
-from services.trading.rules.judging import Checked, OrderState, follow
+from services.trading.rules.judging import Checked, OrderState, follow, within
 from services.trading.rules.legs import LegKeys, Legs, merged
 from services.trading.rules.orders import BUY, CONFIRMED, SELL
 from services.trading.sales import share_out_sales
 from shared.events.packed import Fill
 from shared.events.topics import FUNDS
 from shared.runtime.copying import copy_rows
+from shared.runtime.definition import Progress
 from shared.runtime.work import Task, Work
 from shared.values.hashing import bucket_of
 from shared.values.identity import identity_of
@@ -30,6 +31,8 @@ from shared.values.split import RankCut, rank_cut, shares_by_cut
 from shared.values.trading_days import GENESIS, day_after
 
 JUDGED_PER_ROUND = 1_000
+LEGS_PER_ROUND = 250_000
+"""One order of a large plan may have as many legs as a thousand others."""
 FILLS_PER_SLICE = 250
 
 
@@ -44,7 +47,7 @@ async def judge_confirmations(work: Work) -> bool:
 
 async def _judge(work: Work, limit: date, book_date: date) -> bool:
     """One round: judge each confirmation on the order as the one before left it, and save what came of it."""
-    rows = await work.connection.fetch(store.TO_JUDGE, limit, JUDGED_PER_ROUND)
+    rows = await _to_judge(work, limit)
     if not rows:
         return False
     verdicts: list[tuple[str, int, str]] = []
@@ -73,6 +76,17 @@ async def _judge(work: Work, limit: date, book_date: date) -> bool:
     await _share_out(work, [one for one in accepted if one[0]["side"] == BUY], book_date)
     await share_out_sales(work, [one for one in accepted if one[0]["side"] == SELL], book_date)
     return True
+
+
+async def _to_judge(work: Work, limit: date) -> list[Any]:
+    """The confirmations of one round, bounded by themselves and by the legs they are shared out over."""
+    rows: list[Any] = await work.connection.fetch(store.TO_JUDGE, limit, JUDGED_PER_ROUND)
+    with_figures = [row["order_id"] for row in rows if row["status"] not in ("pending", "rejected")]
+    if not with_figures:
+        return rows
+    counted = await work.connection.fetch(store.LEGS_COUNTED, with_figures)
+    legs = {row["order_id"]: row["legs"] for row in counted}
+    return rows[: within([legs.get(row["order_id"], 0) for row in rows], LEGS_PER_ROUND)]
 
 
 async def _sold_since(work: Work, rows: list[Any]) -> frozenset[str]:
@@ -181,16 +195,16 @@ def _entry(work: Work, task: Task, fill: Fill, kind: str) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-async def decide_value(work: Work, day: date) -> bool:
-    """The value cut of ``day``: judge all that stands below it; what can't be judged stays in flight.
+async def decide_value(work: Work, day: date) -> Progress:
+    """The value cut of ``day``, once all that stands below it is judged, round by round; the rest stays in flight.
 
     What is in flight is noted here: the next date may be judged before the builder's lane closes this one.
     """
     limit = day if await work.connection.fetchval(store.LAST_VALUED) else GENESIS
-    while await _judge(work, limit, day):
-        pass
+    if await _judge(work, limit, day):
+        return Progress.MORE
     await work.connection.execute(store.NOTE_IN_FLIGHT, day)
-    return True
+    return Progress.DONE
 
 
 async def close_value(work: Work, lane: int, day: date) -> dict[str, Any]:

@@ -81,6 +81,9 @@ ON CONFLICT (fund_id) DO UPDATE SET units = fund_units.units + excluded.units"""
 LEGS_OF = """
 SELECT order_id, lane, participants, buckets, sources, cents FROM order_legs WHERE order_id = ANY($1::text[])
 ORDER BY order_id, lane, leg_pack"""
+LEGS_COUNTED = """
+SELECT order_id, sum(cardinality(buckets))::bigint AS legs FROM order_legs WHERE order_id = ANY($1::text[])
+GROUP BY order_id"""
 LEGS_IN_LANE = """
 SELECT order_id, participants, buckets, sources, cents FROM order_legs WHERE order_id = ANY($1::text[]) AND lane = $2
 ORDER BY order_id, leg_pack"""

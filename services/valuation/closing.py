@@ -96,12 +96,12 @@ async def _rates(work: Work, day: date) -> Rates:
     return Rates(known, {fund: funds[fund]["share_decimals"] for fund in known})
 
 
-async def prove_date(work: Work, day: date) -> bool:
+async def prove_date(work: Work, day: date) -> Progress:
     """Compare every stage with the next and the positions with the custodian's own holdings; wait for all its parts."""
     connection = work.connection
     parts = await connection.fetchrow(store.HOLDINGS_PARTS, day)
     if not parts["parts"] or parts["seen"] < parts["parts"]:
-        return False
+        return Progress.WAITING
     lanes = [orjson.loads(row["totals"])["stages"] for row in await connection.fetch(store.UPSTREAM, day)]
     parked = await _parked_fills(work, list(range(work.partitions)), day)
     posted = dict(await connection.fetchrow(store.ALL_POSTED, day)) | parked_totals(parked, day)
@@ -117,7 +117,7 @@ async def prove_date(work: Work, day: date) -> bool:
         broken = {name: one for name, one in equations.items() if not one["ok"]}
         log.error("day_not_proven", trade_date=day.isoformat(), equations=broken)
     _say_closed(work, day, status, equations)
-    return True
+    return Progress.DONE
 
 
 async def _against_custodian(

@@ -147,11 +147,12 @@ class Beats:
             if last is not None and cycle.decides_after is not None and self.decided[cycle.decides_after] != last:
                 continue
             # A decision that waits for a fact is asked again when the fact is stored: that wakes every worker.
-            if await cycle.decide(work, due):
+            progress = await cycle.decide(work, due)
+            done |= progress is not Progress.WAITING
+            if progress is Progress.DONE:
                 await work.connection.execute(INSERT_DECIDED, cycle.name, due, work.now(BUILDER_LANE))
                 self.decided[cycle.name] = due
                 log.info("day_decided", cycle=cycle.name, trade_date=due.isoformat())
-                done = True
         return done
 
     async def _publish_fact_letters(self, work: Work) -> bool:

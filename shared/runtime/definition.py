@@ -84,18 +84,17 @@ class FactTopic:
     """Dates of this topic's facts run from value cut to value cut."""
 
 
-
 class Progress(Enum):
-    """What reading a date in a lane came to, in this transaction."""
+    """What reading a date in a lane, or deciding it, came to in this transaction."""
 
-    DONE = "the date is read"
+    DONE = "the date is read, or decided"
     MORE = "a slice was done, the next one can be done at once"
     WAITING = "nothing can be done before something else has happened"
     """The worker is woken by what it waits for: asking again at once would be waiting at full speed."""
 
 
 Read = Callable[["Work", int, date], Awaitable[Progress]]
-Decide = Callable[["Work", date], Awaitable[bool]]
+Decide = Callable[["Work", date], Awaitable[Progress]]
 Close = Callable[["Work", int, date], Awaitable[dict[str, Any]]]
 
 
@@ -104,9 +103,9 @@ async def nothing_to_read(_work: Work, _lane: int, _day: date) -> Progress:
     return Progress.DONE
 
 
-async def nothing_to_decide(_work: Work, _day: date) -> bool:
+async def nothing_to_decide(_work: Work, _day: date) -> Progress:
     """For cycles without a common decision."""
-    return True
+    return Progress.DONE
 
 
 async def no_totals(_work: Work, _lane: int, _day: date) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.cluster import Infrastructure
 from services.trading import filling
-from shared.runtime.definition import Service
+from shared.runtime.definition import Progress, Service
 from shared.runtime.factcache import FactCache
 from shared.runtime.guards import Guards
 from shared.runtime.lanes import Lane
@@ -47,7 +47,7 @@ async def test_a_break_corrected_before_the_builders_lane_closes_the_date_is_sti
     await connection.execute(BROKEN_BUY, FRIDAY)
     await connection.execute(ITS_CONFIRMATION, FRIDAY)
     work = Work(connection, Service("trading", ()), {0: Lane(0, 1, 1, 1, NOON)}, FactCache(()), Guards())
-    assert await filling.decide_value(work, FRIDAY)
+    assert await filling.decide_value(work, FRIDAY) is Progress.DONE
     # The correction belongs to Monday's value; closed in haste, Monday's builder is faster than Friday's lane.
     await connection.execute(CORRECTED)
     totals = await filling.close_value(work, 0, FRIDAY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -55,6 +56,16 @@ class Step:
     is_accepted: bool = False
     reverses: int | None = None
     """The version whose fills are taken back first, when an accepted confirmation corrects a filled order."""
+
+
+def within(legs: Sequence[int], legs_max: int) -> int:
+    """How many confirmations are judged in one round, by the legs of each: at least one, else it would never come."""
+    total = 0
+    for number, of_one in enumerate(legs):
+        total += of_one
+        if number and total > legs_max:
+            return number
+    return len(legs)
 
 
 def follow(order: OrderState, said: Checked, book_date: date, heard: int = 0) -> Step:

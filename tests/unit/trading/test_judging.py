@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from services.trading.rules.judging import Checked, OrderState, Step, follow
+from services.trading.rules.judging import Checked, OrderState, Step, follow, within
 
 DAY = date(2026, 11, 20)
 ACCEPTED = "accepted:2026-11-20"
@@ -98,3 +98,13 @@ def test_an_older_version_that_comes_after_a_broken_newer_one_is_refused() -> No
     late = follow(order, right(1), DAY, heard=2)
     assert (late.verdict, late.is_refused, late.after) == (REFUSED, True, order)
     assert follow(order, right(3, "corrected"), DAY, heard=2).is_accepted
+
+
+@pytest.mark.parametrize(
+    ("legs", "judged"),
+    [([], 0), ([3, 3, 4], 3), ([3, 3, 5], 2), ([11, 0, 1], 1), ([0, 11], 1), ([50], 1)],
+)
+def test_a_round_ends_before_the_confirmation_with_one_leg_too_many_unless_it_is_the_first(
+    legs: list[int], judged: int
+) -> None:
+    assert within(legs, 10) == judged

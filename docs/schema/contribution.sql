@@ -898,6 +898,8 @@ CREATE INDEX fundings_returned ON public.fundings USING btree (payroll_id) WHERE
 
 CREATE INDEX fundings_unposted ON public.fundings USING btree (version) WHERE (posted_for IS NULL);
 
+CREATE INDEX held_lines_by_participant ON public.held_lines USING btree (lane, participant_id);
+
 CREATE UNIQUE INDEX operator_actions_waiting ON public.operator_actions USING btree (kind, subjects) WHERE (state = 'asked'::text);
 
 CREATE INDEX parked_waiting ON public.parked USING btree (code) INCLUDE (cents, recorded_at) WHERE (freed_for IS NULL);

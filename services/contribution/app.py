@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from services.contribution import census, closing, handlers, holding, metrics, pages, receipts, reversing, store
+from services.contribution import (
+    census,
+    closing,
+    handlers,
+    holding,
+    metrics,
+    pages,
+    receipts,
+    reversing,
+    store,
+    waiting,
+)
 from services.contribution.items import LineItem, ReversalRequest, explode_forfeiture, explode_line, explode_reversal
 from services.contribution.rules.limits import limits_of_fact
 from shared.events import payroll, plan
@@ -77,6 +88,6 @@ SERVICE = Service(
     before_beats=holding.free_if_facts_changed,
     snapshot=metrics.snapshot,
     genesis_tables=("journal", "held_lines", "reversals"),
-    on_claim=handlers.on_claim,
+    on_claim=waiting.on_claim,
 )
 app = worker_app(SERVICE, pages.PAGES)

@@ -11,7 +11,7 @@ import orjson
 
 from services.contribution import reversing, store, store_reversals
 from services.contribution.handlers import RULE_SET
-from services.contribution.holding import free_held
+from services.contribution.holding import try_held
 from services.contribution.rules import runs
 from shared.events.packed import ReleasedBatch
 from shared.events.topics import CONTRIBUTIONS_RELEASED, PLANS
@@ -26,8 +26,9 @@ RELEASED = "nestwork.contributions.released.v1"
 
 
 async def read_date(work: Work, lane: int, day: date) -> Progress:
-    """Reject what still names the unknown, then add up the lane's share of each run."""
-    await free_held(work, lane, closing=day)
+    """Reject what still names the unknown, slice by slice, then add up the lane's share of each run."""
+    if not await try_held(work, lane, closing=day):
+        return Progress.MORE
     await work.connection.execute(store.ADD_UP_RUNS, day, lane)
     await reversing.settle_date(work, lane, day)
     return Progress.DONE

@@ -33,16 +33,6 @@ UNKNOWN_NAME = ("UNKNOWN_PLAN", "UNKNOWN_PARTICIPANT")
 REPEATED, WITHDRAW = "DUPLICATE_PAYROLL_LINE", "withdraw"
 
 
-class LaneCache:
-    """What a lane knows without asking: who has a held line, and which facts were last tried on those."""
-
-    def __init__(self) -> None:
-        self.waiting: set[tuple[str, str, int]] = set()
-        self.reversing: set[str] = set()
-        """Participants with a held reversal, perhaps of a line that is still to come."""
-        self.tried_changes = -1
-
-
 class PlanTerms:
     """A plan's terms as the rules need them, made once per fact version."""
 
@@ -103,16 +93,6 @@ async def load_batch(work: Work, items: list[LineItem], day: date) -> Batch:
     )
     years, marks = await store.find_years(work.connection, (item.waits_behind for item in items))
     return Batch(people, years, marks)
-
-
-async def on_claim(connection: Any, lanes: list[int]) -> dict[int, LaneCache]:
-    """Load who is waiting in these lanes."""
-    caches = {lane: LaneCache() for lane in lanes}
-    for row in await connection.fetch(store.SELECT_HELD_KEYS, lanes):
-        caches[row["lane"]].waiting.add((row["participant_id"], row["plan_id"], row["year"]))
-        if row["kind"] == "reversal":
-            caches[row["lane"]].reversing.add(row["participant_id"])
-    return caches
 
 
 async def accept_lines(work: Work, items: list[LineItem]) -> None:

@@ -14,7 +14,6 @@ from services.contribution import handlers, receipts, store
 from services.contribution.handlers import (
     UNKNOWN_NAME,
     Batch,
-    LaneCache,
     answer_known,
     decide_item,
     load_batch,
@@ -22,8 +21,10 @@ from services.contribution.handlers import (
 )
 from services.contribution.items import LineItem, ReversalRequest
 from services.contribution.metrics import count_lines
-from services.contribution.reversing import HeldReversal, free_reversals
+from services.contribution.reversing import WAITING, HeldReversal, free_reversals
+from services.contribution.rules.limits import reviewed_limits
 from services.contribution.rules.line import LIMITS_NOT_LOADED, LineDecision, refuse_line
+from services.contribution.waiting import LaneCache, Trial, key_of
 from shared.events.topics import LIMITS
 from shared.runtime.applying import OUR_FAULT
 from shared.runtime.copying import copy_rows
@@ -39,6 +40,8 @@ NOTHING_TO_RESOLVE = "NOTHING_TO_RESOLVE"
 
 HELD_PER_PAGE = 2_000
 """Read at once: a year without limits may hold every line of a lane."""
+HELD_PER_TRANSACTION = 8_000
+"""Tried in one, of all lanes together; when the limits come, every line of a worker may be decided."""
 
 
 class Held(NamedTuple):
@@ -60,30 +63,66 @@ async def accept_lines(work: Work, items: list[LineItem]) -> None:
                 await free_held(work, number, people=people)
 
 
-async def free_held(work: Work, lane: int, closing: date | None = None, people: Collection[str] | None = None) -> int:
-    """Decide the held lines that can be decided now, in the order they came; returns how many were decided.
+async def free_held(work: Work, lane: int, people: Collection[str]) -> None:
+    """Decide at once what is held of a few people and can be decided now: something was said of them."""
+    cache: LaneCache = work.lanes[lane].cache
+    trial = Trial(work.facts.changes, people=people) if cache.holds_of(people) else None
+    while trial is not None:
+        trial = await _go_on(work, lane, trial, HELD_PER_PAGE)
 
-    With ``closing`` the date ends: its lines that still name an unknown plan or participant are rejected. With
-    ``people`` only theirs are tried, so that what is said of a few does not try everybody's again.
+
+async def try_held(work: Work, lane: int, closing: date | None = None) -> bool:
+    """Decide what is held and can be decided now, as much as one transaction may; true when all of it was tried.
+
+    With ``closing`` the date ends: its lines that still name an unknown plan or participant are rejected.
     """
     cache: LaneCache = work.lanes[lane].cache
-    known, asked = cache.waiting, None if people is None else list(people)
-    if asked is None:
-        cache.tried_changes = work.facts.changes
-    cache.waiting = {key for key in known if people is not None and key[0] not in people}
-    if len(cache.waiting) == len(known):
-        return 0
-    cache.reversing = {person for person in cache.reversing if people is not None and person not in people}
-    behind: dict[store.YearKey, date] = {}
-    freed, last = 0, -1
-    while rows := await work.connection.fetch(store.SELECT_HELD, lane, last, HELD_PER_PAGE, asked):
-        last = rows[-1]["entry"]
-        done = await _free_page(work, _by_day(work, rows, behind), closing)
-        await work.connection.execute(store.DELETE_HELD, lane, done)
-        freed += len(done)
-    # What overtook its line is held before it, so it is tried again once more is decided.
-    overtaken = cache.reversing if people is None else cache.reversing & set(people)
-    return freed + await free_held(work, lane, closing, overtaken) if freed and overtaken else freed
+    if cache.trial is None or cache.trial.closing != closing:
+        cache.trial = Trial(work.facts.changes, closing) if cache.holds_anything else None
+    changes = work.facts.changes if cache.trial is None else cache.trial.changes
+    while cache.trial is not None:
+        room = min(HELD_PER_PAGE, HELD_PER_TRANSACTION - work.backlog_done)
+        if room <= 0:
+            return False
+        cache.trial = await _go_on(work, lane, cache.trial, room)
+    cache.tried_changes = changes
+    return True
+
+
+async def _go_on(work: Work, lane: int, trial: Trial, lines_max: int) -> Trial | None:
+    """Try one page; returns the trial to go on with, if any.
+
+    What overtook its line is held before it, so it is tried again once more is decided.
+    """
+    cache: LaneCache = work.lanes[lane].cache
+    rows = await work.connection.fetch(store.SELECT_HELD, lane, trial.last, lines_max, trial.people)
+    is_last = len(rows) < lines_max
+    if rows:
+        await _try_page(work, lane, trial, rows, is_whole=is_last and trial.last < 0)
+    if not is_last:
+        return trial
+    overtaken = cache.reversing if trial.people is None else cache.reversing & set(trial.people)
+    return Trial(trial.changes, trial.closing, overtaken) if trial.freed and overtaken else None
+
+
+async def _try_page(work: Work, lane: int, trial: Trial, rows: list[Any], *, is_whole: bool) -> None:
+    """Decide what can be decided of one page. Others of its participants may be held before it, or after."""
+    cache: LaneCache = work.lanes[lane].cache
+    first, last = rows[0]["entry"], rows[-1]["entry"]
+    people = {row["participant_id"] for row in rows}
+    beside = [] if is_whole else await work.connection.fetch(store.HELD_BESIDE, lane, first, last, list(people))
+    waiting, reversing = cache.waiting, cache.reversing
+    cache.waiting = {key_of(row) for row in beside if row["kind"] == "line" and not row["is_later"]}
+    cache.reversing = set()
+    done = await _free_page(work, _by_day(work, rows, trial.behind), trial.closing)
+    await work.connection.execute(store.DELETE_HELD, lane, done)
+    for row in beside:
+        cache.note(row)
+    waiting.difference_update(map(key_of, rows))
+    cache.waiting, cache.reversing = waiting | cache.waiting, (reversing - people) | cache.reversing
+    trial.last = last
+    trial.freed += len(done)
+    work.backlog_done += len(rows)
 
 
 async def _free_page(work: Work, by_day: dict[date, list[Held | HeldReversal]], closing: date | None) -> list[int]:
@@ -124,9 +163,10 @@ def _freed_on(work: Work, item: LineItem, row: Mapping[str, Any]) -> date:
 
     Never one that the lane has read: what was left undecided then is added up with the date that is open now.
     """
-    since = row["resolved_for"]
-    if row["code"] == LIMITS_NOT_LOADED:
-        since = work.facts.since(LIMITS.name, str(item.line.pay_date.year))
+    since, year = row["resolved_for"], item.line.pay_date.year
+    # Also what waited behind such a line, whether that was decided just now or by a worker that has ended since.
+    if row["code"] == LIMITS_NOT_LOADED or (row["code"] == WAITING and year not in reviewed_limits()):
+        since = work.facts.since(LIMITS.name, str(year))
     last_read = work.lanes[item.lane].cycles["day"].last_read
     held_for: date = row["trade_date"]
     return max(held_for, since or held_for, held_for if last_read is None else next_trading_day(last_read))
@@ -160,8 +200,7 @@ async def _free_date(work: Work, day: date, held: list[Held], is_closing: bool) 
     await copy_rows(connection, "journal", store.JOURNAL_COLUMNS, batch.journal)
     await copy_rows(connection, "freed_lines", store.FREED_COLUMNS, later)
     await store.save_years(connection, batch.changed, batch.marks)
-    for row in batch.identities:
-        await connection.execute(store.DECIDE_HELD_IDENTITY, row[0], row[1], row[5], row[6], row[7], row[3], row[4])
+    await store.decide_held(connection, batch.identities)
     return done
 
 
@@ -192,12 +231,17 @@ async def _wait_on(work: Work, waiting: list[tuple[Held, str]]) -> None:
 
 
 async def free_if_facts_changed(work: Work) -> bool:
-    """Try the held lines again after a plan or a year's limits became known."""
-    freed = 0
+    """Try the held lines again after a plan or a year's limits became known; true when there are more to try."""
+    has_more = False
     for number, lane in work.lanes.items():
-        if lane.cache.waiting and lane.cache.tried_changes != work.facts.changes:
-            freed += await free_held(work, number)
-    return freed > 0
+        cache: LaneCache = lane.cache
+        if cache.trial is None:
+            is_due = cache.holds_anything and cache.tried_changes != work.facts.changes
+        else:
+            is_due = cache.trial.closing is None  # A date that ends goes on by itself.
+        if is_due:
+            has_more |= not await try_held(work, number)
+    return has_more
 
 
 # -- an operator's word on a repeat ----------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ from shared.values.trading_days import GENESIS
 
 WAITING, UNSEEN = "WAITING_FOR_EARLIER_LINE", "WAITING_FOR_ITS_LINE"
 NO_YEAR = 0
-"""The year of a reversal whose line did not come yet: no line waits behind it."""
+"""The year of a reversal whose line did not come yet."""
 FORFEITED = "forfeited"
 TAKEN_BACK = "nestwork.contributions.reversed.v1"
 REVERSALS_PER_SLICE = 4_000
@@ -96,10 +96,12 @@ async def _load(work: Work, items: list[ReversalRequest]) -> _Known:
         known.lines[row["cause"].bytes] = _Line(row)
     for row in await work.connection.fetch(store_reversals.LEFT_OF, [UUID(line) for line in known.lines]):
         known.lines[row["line"].bytes].left = _record(row["left_of_line"])
-    for item, line in decided:
-        if line.status == "h":
-            for row in await work.connection.fetch(store_reversals.HELD_YEARS, item.lane, [line.entry]):
-                known.held[item.line_identity] = (item.key, row["plan_id"], row["year"])
+    held = {(item.lane, line.entry): item for item, line in decided if line.status == "h"}
+    if held:
+        columns = [list(column) for column in zip(*held, strict=True)]
+        for row in await work.connection.fetch(store_reversals.HELD_YEARS, *columns):
+            item = held[row["lane"], row["entry"]]
+            known.held[item.line_identity] = (item.key, row["plan_id"], row["year"])
     return known
 
 
@@ -174,16 +176,9 @@ async def _hold(work: Work, batch: Batch, item: ReversalRequest, waits: store.Ye
     batch.identities.append(
         (bucket_of(item.key), UUID(item.identity), UUID(item.body_hash), item.trade_date, number, b"h", 0, 0)
     )
-    _wait(work, item)
+    work.lanes[item.lane].cache.reversing.add(item.key)
     work.count(item.lane, item.topic, item.trade_date, "held")
     receipts.say_held(work, item, code)
-
-
-def _wait(work: Work, item: ReversalRequest) -> None:
-    """Remember that somebody waits. Lines wait for the held line, never for its reversal, which may stand before it."""
-    cache = work.lanes[item.lane].cache
-    cache.waiting.add((item.key, item.body["plan_id"], NO_YEAR))
-    cache.reversing.add(item.key)
 
 
 def _decide(work: Work, batch: Batch, item: ReversalRequest, line: _Line | None) -> ReversalDecision:
@@ -276,7 +271,7 @@ async def free_reversals(work: Work, day: date, held: list[HeldReversal], *, is_
     for entry, held_for, year, item in held:
         waits = _waits_behind(work, known, item, is_closing=is_closing)
         if waits is not None:
-            _wait(work, item)
+            work.lanes[item.lane].cache.reversing.add(item.key)
             if year == NO_YEAR != waits[2]:
                 await work.connection.execute(store_reversals.MOVE_BEHIND, item.lane, entry, WAITING, waits[2])
                 receipts.say_held(work, item, WAITING, again=True)
@@ -290,10 +285,7 @@ async def free_reversals(work: Work, day: date, held: list[HeldReversal], *, is_
         later += _freed_later(item, entry, held_for, booked)
         done.append(entry)
     await _save(work, batch, rows, later)
-    for row in batch.identities:
-        await work.connection.execute(
-            store.DECIDE_HELD_IDENTITY, row[0], row[1], row[5], row[6], row[7], row[3], row[4]
-        )
+    await store.decide_held(work.connection, batch.identities)
     return done
 
 

@@ -25,9 +25,12 @@ CROSS JOIN LATERAL (SELECT i.identity, i.body_hash, i.status, i.accepted, i.reje
                     FROM identities AS i
                     WHERE i.bucket = asked.bucket AND i.identity = asked.identity OFFSET 0) AS found"""
 IDENTITY_COLUMNS = ["bucket", "identity", "body_hash", "trade_date", "entry", "status", "accepted", "rejected"]
-DECIDE_HELD_IDENTITY = """
-UPDATE identities SET status = $3, accepted = $4, rejected = $5, trade_date = $6, entry = $7
-WHERE bucket = $1 AND identity = $2"""
+DECIDE_HELD_IDENTITIES = """
+UPDATE identities SET trade_date = d.trade_date, entry = d.entry, status = d.status, accepted = d.accepted,
+  rejected = d.rejected
+FROM unnest($1::smallint[], $2::uuid[], $3::date[], $4::bigint[], $5::"char"[], $6::bigint[], $7::bigint[])
+  AS d(bucket, identity, trade_date, entry, status, accepted, rejected)
+WHERE identities.bucket = d.bucket AND identities.identity = d.identity"""
 # Facts of the time before the first date are named by it once it closes; the identity keeps its first label.
 FIND_DECISIONS = """
 SELECT j.cause, j.accounts, j.amounts, j.detail
@@ -85,6 +88,10 @@ FROM held_lines WHERE lane = $1 AND entry > $2 AND ($4::text[] IS NULL OR partic
 ORDER BY entry LIMIT $3"""
 SELECT_HELD_KEYS = """
 SELECT DISTINCT lane, participant_id, plan_id, year, kind FROM held_lines WHERE lane = ANY($1::int[])"""
+# What else is held of the participants of a page, before and after it.
+HELD_BESIDE = """
+SELECT DISTINCT participant_id, plan_id, year, kind, entry > $3 AS is_later FROM held_lines
+WHERE lane = $1 AND (entry < $2 OR entry > $3) AND participant_id = ANY($4::text[])"""
 MOVE_HELD = """
 UPDATE held_lines SET code = moved.code FROM unnest($2::bigint[], $3::text[]) AS moved(entry, code)
 WHERE lane = $1 AND held_lines.entry = moved.entry"""
@@ -240,6 +247,13 @@ async def find_identities(connection: Connection, buckets: list[int], identities
     """Those of ``identities`` that were decided or held before."""
     rows = await connection.fetch(FIND_IDENTITIES, buckets, [UUID(identity) for identity in identities])
     return {row[0].bytes: Known(row[1].bytes, row[2].decode(), row[3], row[4], row[5], row[6]) for row in rows}
+
+
+async def decide_held(connection: Connection, identities: list[tuple[Any, ...]]) -> None:
+    """Write what was decided of held requests over their rows; ``identities`` has the columns of a new one."""
+    if identities:
+        bucket, identity, _, *decided = map(list, zip(*identities, strict=True))
+        await connection.execute(DECIDE_HELD_IDENTITIES, bucket, identity, *decided)
 
 
 class Decided(NamedTuple):

@@ -19,7 +19,8 @@ CROSS JOIN LATERAL (SELECT * FROM journal AS one WHERE one.trade_date = asked.tr
 LEFT_OF = """
 SELECT DISTINCT ON (line) line, left_of_line FROM reversals WHERE line = ANY($1::uuid[]) ORDER BY line, entry DESC"""
 HELD_YEARS = """
-SELECT entry, plan_id, year FROM held_lines WHERE lane = $1 AND entry = ANY($2::bigint[]) AND kind = 'line'"""
+SELECT h.lane, h.entry, h.plan_id, h.year FROM unnest($1::int[], $2::bigint[]) AS asked(lane, entry)
+JOIN held_lines AS h ON h.lane = asked.lane AND h.entry = asked.entry WHERE h.kind = 'line'"""
 MOVE_BEHIND = "UPDATE held_lines SET code = $3, year = $4 WHERE lane = $1 AND entry = $2"
 
 # At the close of a date every release up to the date before is final: only then is it known what a reversal meets.

@@ -128,6 +128,8 @@ class Work:
         self.rows: list[OutboxRow] = []
         self.ends: dict[tuple[int, str, int], tuple[int, int]] = {}
         self.wakes_others = False
+        self.backlog_done = 0
+        """Items of backlogs that were looked at, of all lanes together: who works one off bounds the transaction."""
 
     # -- what handlers say ---------------------------------------------------------------------------------------
 

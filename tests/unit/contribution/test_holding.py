@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from services.contribution.handlers import Batch, LaneCache
+from services.contribution.handlers import Batch
 from services.contribution.holding import Held, _freed_on, _outcome
 from services.contribution.items import LineItem
 from services.contribution.rules.line import LIMITS_NOT_LOADED, LineDecision
+from services.contribution.waiting import LaneCache
 from shared.events.plan import PlanFact
 from shared.events.topics import LIMITS, PAYROLL_CONTRIBUTIONS, PLANS
 from shared.runtime.definition import FactTopic, Service
@@ -36,8 +37,8 @@ def a_work(last_read: date | None) -> Work:
     return Work(None, Service("contribution", ()), {0: lane}, FactCache(topics), Guards())
 
 
-def an_item() -> LineItem:
-    line = a_line(("pre_tax", "100.00"))
+def an_item(pay_date: date = FRIDAY) -> LineItem:
+    line = a_line(("pre_tax", "100.00"), pay_date=pay_date)
     return LineItem(
         0, PAYROLL_CONTRIBUTIONS.name, 1, NOON, THURSDAY, "P", "c1", "/acme", bytes(16), bytes(16), line
     )  # fmt: skip
@@ -57,6 +58,13 @@ def test_a_line_takes_the_date_of_what_freed_it() -> None:
     assert _freed_on(work, an_item(), held_with("DUPLICATE_PAYROLL_LINE", MONDAY)) == MONDAY
     work.facts.versions[LIMITS.name]["2026"] = [(FRIDAY, None)]
     assert _freed_on(work, an_item(), held_with(LIMITS_NOT_LOADED)) == FRIDAY
+
+
+def test_what_waits_behind_a_line_without_limits_takes_its_date_although_that_line_is_decided_already() -> None:
+    work, waiting = a_work(date(2026, 11, 18)), held_with("WAITING_FOR_EARLIER_LINE")
+    work.facts.versions[LIMITS.name] |= {"2026": [(FRIDAY, None)], "2031": [(FRIDAY, None)]}
+    assert _freed_on(work, an_item(date(2031, 1, 9)), waiting) == FRIDAY
+    assert _freed_on(work, an_item(date(2026, 1, 9)), waiting) == THURSDAY  # The engine ships that year's limits.
 
 
 def test_nothing_is_booked_on_a_date_that_was_read_and_added_up() -> None:

@@ -892,6 +892,8 @@ CREATE INDEX freed_lines_freed_for ON public.freed_lines USING btree (freed_for)
 
 CREATE INDEX freed_lines_held_for ON public.freed_lines USING btree (held_for);
 
+CREATE INDEX fundings_by_date ON public.fundings USING btree (trade_date);
+
 CREATE UNIQUE INDEX fundings_by_reference ON public.fundings USING btree (payroll_id, COALESCE(plan_id, ''::text), reference, ((cents < 0)));
 
 CREATE INDEX fundings_returned ON public.fundings USING btree (payroll_id) WHERE (cents < 0);
@@ -915,6 +917,10 @@ CREATE INDEX run_parts_by_payroll ON public.run_parts USING btree (payroll_id, p
 CREATE INDEX run_parts_released ON public.run_parts USING btree (released_for, lane);
 
 CREATE INDEX run_parts_unreleased ON public.run_parts USING btree (plan_id, payroll_id) WHERE (released_for IS NULL);
+
+CREATE INDEX run_releases_by_date ON public.run_releases USING btree (trade_date);
+
+CREATE INDEX run_releases_by_payroll ON public.run_releases USING btree (payroll_id);
 
 CREATE INDEX tasks_by_lane ON public.tasks USING btree (lane, task);
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -15,6 +16,7 @@ from services.contribution.holding import try_held
 from services.contribution.rules import runs
 from shared.events.packed import ReleasedBatch
 from shared.events.topics import CONTRIBUTIONS_RELEASED, PLANS
+from shared.runtime.beats import stated_before
 from shared.runtime.copying import copy_rows
 from shared.runtime.definition import Progress
 from shared.runtime.work import Task, Work
@@ -222,6 +224,18 @@ async def close_date(work: Work, lane: int, day: date) -> dict[str, Any]:
     parked = await connection.fetchrow(store.LANE_PARKED, lane)
     totals |= {"held": held["lines"], "held_cents": held["cents"], "parked_cents": parked["cents"]}
     if lane == 0:
-        cash = await connection.fetch(store.PLAN_CASH, day)
-        totals["plan_cash"] = {row["plan_id"]: row["cents"] for row in cash}
+        totals["plan_cash"] = await _plan_cash(work, lane, day)
     return totals
+
+
+async def _plan_cash(work: Work, lane: int, day: date) -> dict[str, int]:
+    """Cash of runs that is not used yet, by plan: what was stated before, and the runs whose cash has moved since."""
+    last, before = await stated_before(work, lane, "day", day)
+    rows = await work.connection.fetch(store.RUNS_MOVED, last, day)
+    moved = sorted({row["payroll_id"] for row in rows})
+    cash = Counter(before.get("plan_cash", {}))
+    cash.update({row["plan_id"]: row["cents"] for row in await work.connection.fetch(store.PLAN_CASH_OF, moved, day)})
+    if last is not None:
+        rows = await work.connection.fetch(store.PLAN_CASH_OF, moved, last)
+        cash.subtract({row["plan_id"]: row["cents"] for row in rows})
+    return {plan_id: cents for plan_id, cents in sorted(cash.items()) if cents}

@@ -214,16 +214,22 @@ SELECT plan_id, payroll_id, sum(lines)::bigint AS lines, sum(submitted)::bigint 
 FROM run_parts WHERE payroll_id = $1 GROUP BY plan_id, payroll_id"""
 RUN_CASH = "SELECT coalesce(sum(cents), 0)::bigint FROM fundings WHERE payroll_id = $1"
 RUN_WAIT = "SELECT code, short_by, deposit_due FROM run_waits WHERE payroll_id = $1"
-PLAN_CASH = """
+RUNS_MOVED = """
+SELECT payroll_id FROM fundings WHERE ($1::date IS NULL OR trade_date > $1) AND trade_date <= $2
+UNION ALL SELECT payroll_id FROM run_releases WHERE ($1::date IS NULL OR trade_date > $1) AND trade_date <= $2
+UNION ALL SELECT payroll_id FROM run_parts WHERE ($1::date IS NULL OR trade_date > $1) AND trade_date <= $2"""
+# Cash that names no plan is that of the run's; which plan it is may be known later than the cash came.
+PLAN_CASH_OF = """
 SELECT plan_id, sum(unused)::bigint AS cents FROM (
     SELECT plan_id, payroll_id, greatest(sum(cents), 0) AS unused FROM (
-        SELECT coalesce(f.plan_id, r.plan_id) AS plan_id, f.payroll_id, f.cents FROM fundings AS f
-        LEFT JOIN (SELECT payroll_id, min(plan_id) AS plan_id FROM run_parts GROUP BY payroll_id) AS r
-             USING (payroll_id)
-        WHERE f.trade_date <= $1
-        UNION ALL SELECT plan_id, payroll_id, -cash_used FROM run_releases WHERE trade_date <= $1) AS flow
+        SELECT coalesce(f.plan_id, (SELECT min(r.plan_id) FROM run_parts AS r
+                                    WHERE r.payroll_id = f.payroll_id AND r.trade_date <= $2)) AS plan_id,
+               f.payroll_id, f.cents
+        FROM fundings AS f WHERE f.payroll_id = ANY($1::text[]) AND f.trade_date <= $2
+        UNION ALL SELECT plan_id, payroll_id, -cash_used FROM run_releases
+        WHERE payroll_id = ANY($1::text[]) AND trade_date <= $2) AS flow
     WHERE plan_id IS NOT NULL GROUP BY plan_id, payroll_id) AS run
-GROUP BY plan_id HAVING sum(unused) > 0 ORDER BY plan_id"""
+GROUP BY plan_id"""
 
 
 YearKey = tuple[str, str, int]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import astuple
 from datetime import date
 from typing import Any
@@ -20,6 +21,7 @@ from services.trading.rules.orders import BUY, CONFIRMED, SELL
 from services.trading.sales import share_out_sales
 from shared.events.packed import Fill
 from shared.events.topics import FUNDS
+from shared.runtime.beats import stated_before
 from shared.runtime.copying import copy_rows
 from shared.runtime.definition import Progress
 from shared.runtime.work import Task, Work
@@ -210,9 +212,12 @@ async def decide_value(work: Work, day: date) -> Progress:
 async def close_value(work: Work, lane: int, day: date) -> dict[str, Any]:
     """This lane's fills of the date; the builder's lane adds what was confirmed and what is in flight."""
     totals = dict(await work.connection.fetchrow(store.LANE_FILLED, day, lane))
-    cash = await work.connection.fetch(store_reversals.LANE_PLAN_CASH, lane, day)
-    totals["plan_cash"] = {row["plan_id"]: row["cents"] for row in cash if row["cents"]}
-    totals["plan_cash_posted"] = sum(row["posted"] for row in cash)
+    posted = await work.connection.fetch(store_reversals.LANE_PLAN_CASH_POSTED, lane, day)
+    _, before = await stated_before(work, lane, "value", day)
+    cash = Counter(before.get("plan_cash", {}))
+    cash.update({row["plan_id"]: row["cents"] for row in posted})
+    totals["plan_cash"] = {plan_id: cents for plan_id, cents in sorted(cash.items()) if cents}
+    totals["plan_cash_posted"] = sum(row["cents"] for row in posted)
     if lane == 0:
         confirmed = await work.connection.fetchrow(store.CONFIRMED_ON, day)
         undone = await work.connection.fetchrow(store.REVERSED_ON, day)

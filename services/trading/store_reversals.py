@@ -94,11 +94,9 @@ SELECT (SELECT coalesce(sum(amount), 0)::bigint FROM orders
         WHERE trade_date = $1 AND unit = 'shares') AS ordered_units,
        (SELECT coalesce(sum(total), 0)::bigint FROM order_legs
         WHERE order_date = $1 AND side = 'sell') AS ordered_leg_units"""
-LANE_PLAN_CASH = """
-SELECT plan_id, sum(amounts[3] + amounts[4])::bigint AS cents,
-       coalesce(sum(amounts[3] + amounts[4]) FILTER (WHERE trade_date = $2), 0)::bigint AS posted
-FROM journal WHERE lane = $1 AND kind IN ('plan_cash', 'plan_cash_reversed') AND trade_date <= $2
-GROUP BY plan_id ORDER BY plan_id"""
+LANE_PLAN_CASH_POSTED = """
+SELECT plan_id, sum(amounts[3] + amounts[4])::bigint AS cents
+FROM journal WHERE lane = $1 AND kind IN ('plan_cash', 'plan_cash_reversed') AND trade_date = $2 GROUP BY plan_id"""
 SOLD_ON = """
 SELECT coalesce(sum(c.cents), 0)::bigint AS cents FROM confirmations AS c JOIN orders AS o USING (order_id)
 WHERE c.verdict = 'accepted:' || $1::date::text AND o.side = 'sell'"""

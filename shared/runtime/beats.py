@@ -49,6 +49,9 @@ SELECT lane, topic, $2, outcome, records FROM unnamed
 ON CONFLICT (trade_date, topic, lane, outcome) DO UPDATE SET records = input_counts.records + excluded.records"""
 SELECT_EARLIER_CYCLES = """
 SELECT totals FROM lane_days WHERE lane = $1 AND trade_date = $2 AND closed_at IS NOT NULL"""
+SELECT_STATED = """
+SELECT trade_date, totals FROM lane_days
+WHERE cycle = $1 AND lane = $2 AND trade_date < $3 AND closed_at IS NOT NULL ORDER BY trade_date DESC LIMIT 1"""
 SELECT_UPSTREAM = "SELECT topic, totals FROM upstream_totals WHERE lane = $1 AND trade_date = $2"
 
 
@@ -217,8 +220,7 @@ class Beats:
             for row in await work.connection.fetch(SELECT_COUNTS, lane.number, due):
                 counts.setdefault(row["topic"], {})[row["outcome"]] = row["records"]
             mine = mine | {"counts": counts}
-        name = self.service.name if cycle is self.service.cycles[0] else f"{self.service.name}.{cycle.name}"
-        return {**stages, name: mine}
+        return {**stages, _stage(self.service, cycle.name): mine}
 
     # -- tasks ---------------------------------------------------------------------------------------------------
 
@@ -247,6 +249,22 @@ SELECT_UNPUBLISHED_LETTERS = """
 SELECT dead_letter, topic, partition, record_offset, code, detail, recorded_at, key, value, headers
 FROM dead_letters WHERE lane = -1 AND NOT published ORDER BY dead_letter LIMIT 100"""
 MARK_LETTERS_PUBLISHED = "UPDATE dead_letters SET published = true WHERE dead_letter = ANY($1::bigint[])"
+
+
+def _stage(service: Service, cycle: str) -> str:
+    """What a cycle's totals are called in the markers."""
+    return service.name if cycle == service.cycles[0].name else f"{service.name}.{cycle}"
+
+
+async def stated_before(work: Work, lane: int, cycle: str, day: date) -> tuple[date | None, dict[str, Any]]:
+    """The last date before ``day`` that the lane closed in this cycle, and its totals of it; nothing before the first.
+
+    A balance is stated from it and what moved since: added up anew, each close would take longer than the one before.
+    """
+    row = await work.connection.fetchrow(SELECT_STATED, cycle, lane, day)
+    if row is None:
+        return None, {}
+    return row["trade_date"], orjson.loads(row["totals"])[_stage(work.service, cycle)]
 
 
 def _task(row: Any) -> Task:

@@ -46,7 +46,7 @@ test-simulation: setup ## Simulate thousands of paydays with faults (FIRST, SEED
 	SIMULATION_FIRST=$${FIRST:-1} SIMULATION_SEEDS=$${SEEDS:-2000} $(BIN)/python -m pytest -q tests/simulation --timeout=0
 
 test-chaos: setup ## Kill processes while money moves (CHAOS_SEED, CHAOS_MINUTES)
-	CHAOS_SEED=$(CHAOS_SEED) CHAOS_MINUTES=$(CHAOS_MINUTES) $(BIN)/python -m pytest tests/chaos --timeout=0
+	CHAOS_ALL=1 CHAOS_SEED=$(CHAOS_SEED) CHAOS_MINUTES=$(CHAOS_MINUTES) $(BIN)/python -m pytest tests/chaos --timeout=0
 
 test-alerts: setup ## Cause trouble and watch Prometheus page (Debian's packages, fetched without root)
 	$(BIN)/python -m pytest tests/alerts --timeout=0

@@ -23,8 +23,9 @@ import aiohttp
 from deploy.cluster.spec import SERVICES
 from shared.values.trading_days import next_trading_day
 from tests.chaos.worker import STATIC_VARIABLE
+from tests.support.chaos_bounds import HEAD_DAY
 from tests.support.chaos_cluster import open_field
-from tests.support.chaos_days import HEAD_DAY, Days
+from tests.support.chaos_days import Days
 from tests.support.chaos_field import Field
 from tests.support.chaos_load import Load
 

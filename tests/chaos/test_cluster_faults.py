@@ -12,17 +12,16 @@ from pathlib import Path
 
 import aiohttp
 
+from deploy.cluster.spec import SERVICES
 from deploy.operate.proof import prove
-from tests.chaos.conftest import MINUTES, SEED, SUMMARY
+from tests.chaos.conftest import MINUTES, RATE, SEED, SUMMARY
+from tests.support.chaos_bounds import DAY_SECONDS
 from tests.support.chaos_checker import Judge
 from tests.support.chaos_cluster import open_field
 from tests.support.chaos_days import Days, answered_by_all
 from tests.support.chaos_field import Field
-from tests.support.chaos_schedule import Schedule
+from tests.support.chaos_schedule import HEAL_SECONDS, Schedule
 from tests.support.chaos_world import FUNDS, PLANS
-
-RATE = float(os.environ.get("CHAOS_RATE", "40"))
-DAY_SECONDS = 30.0
 
 
 async def positions_departing(field: Field, judge: Judge) -> list[str]:
@@ -61,6 +60,30 @@ async def balances_departing(field: Field, judge: Judge, days: list[date]) -> li
     ]
 
 
+async def runs_departing(field: Field, judge: Judge) -> list[str]:
+    """Where a run has other cash than was paid in the log, or other lines accepted or released than it paid for."""
+    found = []
+    async with aiohttp.ClientSession() as http:
+        for payroll, cents in judge.paid.items():
+            async with http.get(f"{field.cluster.web_url('contribution')}/v1/payrolls/{payroll}") as answer:
+                page = await answer.json()
+            told = {name: page.get(name) for name in ("cash_cents", "accepted_cents", "released_cents")}
+            if set(told.values()) != {cents}:
+                found.append(f"{payroll} was paid {cents} and says {told}")
+    return found
+
+
+async def outboxes_departing(field: Field) -> list[str]:
+    """Services that keep something to be said: what was decided is published in the end, and then removed."""
+    deadline = time.monotonic() + HEAL_SECONDS
+    while True:
+        rows = {name: await field.sql(f"nestwork_{name}", "SELECT count(*) FROM outbox") for name in SERVICES}
+        left = [f"{name} keeps {found[0][0]} rows to be published" for name, found in rows.items() if found[0][0]]
+        if not left or time.monotonic() > deadline:
+            return left
+        await asyncio.sleep(0.5)
+
+
 async def test_random_faults_under_load_lose_and_double_nothing(tmp_path: Path) -> None:
     started = time.monotonic()
     async with open_field(tmp_path, SEED, small_disks=True) as field:
@@ -88,6 +111,8 @@ async def test_random_faults_under_load_lose_and_double_nothing(tmp_path: Path) 
         wrong = await judge.judge(field.load.acked)
         wrong += await positions_departing(field, judge)
         wrong += await balances_departing(field, judge, days.valued)
+        wrong += await runs_departing(field, judge)
+        wrong += await outboxes_departing(field)
         for day in days.valued:
             proof, *_ = await prove(field.settings, day)
             wrong += [f"{day}: {equation}" for equation in proof.equations if not equation.ok]

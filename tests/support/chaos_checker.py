@@ -5,7 +5,6 @@ Nothing of the engine's rules is used: splits are fractions and sorted lists, da
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,26 +17,19 @@ import orjson
 from shared.events import topics
 from shared.runtime.settings import Settings
 from shared.values.trading_days import next_trading_day
+from tests.support.chaos_answers import Answers, due_of_election, due_of_line
+from tests.support.chaos_logs import Log, place_of, text_of
+from tests.support.chaos_poison import ANSWER, LETTER, POISON_SOURCE
 from tests.support.chaos_public import read_whole_log
-from tests.support.chaos_world import FUNDS, POISON_SOURCE
+from tests.support.chaos_streams import stream_complaints
+from tests.support.chaos_world import FUNDS
 
 HALF = Fraction(1, 2)
-CUT = "nestwork.day.cut.v1"
-VALUE_CUT = "nestwork.day.value-cut.v1"
-MARKERS = {CUT, VALUE_CUT}
-READ = (
-    *topics.PUBLIC_INPUTS, *topics.OUTPUT_TOPICS, topics.MARKET_PRICES, topics.PAYROLL_RUNS, topics.CUSTODIAN_HOLDINGS,
-    *topics.DEAD_LETTER_TOPICS,
-)  # fmt: skip
+READ = (*topics.PUBLIC_TOPICS, *topics.DEAD_LETTER_TOPICS)
 Leg = tuple[str, str]
 OrderKey = tuple[str, str, str]
 """Plan, fund, trade date."""
 FundDay = tuple[str, str]
-
-
-def text_of(record: Any, name: str) -> str:
-    """A header as text."""
-    return (dict(record.headers).get(name) or b"").decode("utf-8", "replace")
 
 
 def largest_remainder(total: int, weights: dict[Any, Fraction]) -> dict[Any, int]:
@@ -48,33 +40,6 @@ def largest_remainder(total: int, weights: dict[Any, Fraction]) -> dict[Any, int
     for key in sorted(exact, key=lambda one: (parts[one] - exact[one], one))[: total - sum(parts.values())]:
         parts[key] += 1
     return parts
-
-
-class Log:
-    """A topic as outsiders see it: its records in order, and the business date each place belongs to."""
-
-    def __init__(self, records: list[Any]) -> None:
-        by_partition: defaultdict[int, list[Any]] = defaultdict(list)
-        for record in sorted(records, key=lambda one: (one.partition, one.offset)):
-            by_partition[record.partition].append(record)
-        self.records = [one for part in by_partition.values() for one in part if text_of(one, "ce_type") not in MARKERS]
-        self.cuts: dict[int, tuple[list[int], list[date]]] = {}
-        self.value_cuts: dict[str, int] = {}
-        """Date to the offset of its value cut, of a topic with one partition."""
-        for partition, part in by_partition.items():
-            first: dict[date, int] = {}
-            for one in part:
-                if text_of(one, "ce_type") == VALUE_CUT:
-                    self.value_cuts.setdefault(orjson.loads(one.value)["trade_date"], one.offset)
-                if text_of(one, "ce_type") == CUT:
-                    first.setdefault(date.fromisoformat(orjson.loads(one.value)["trade_date"]), one.offset)
-            self.cuts[partition] = (list(first.values()), list(first))
-
-    def date_of(self, record: Any) -> date | None:
-        """The date whose cut comes next; ``None`` after the last cut."""
-        offsets, days = self.cuts[record.partition]
-        number = bisect_right(offsets, record.offset)
-        return days[number] if number < len(days) else None
 
 
 @dataclass
@@ -89,6 +54,8 @@ class Judge:
     """(plan, participant, source) to units by fund."""
     balances: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """(date, plan, participant) to the cents that are shown."""
+    paid: dict[str, int] = field(default_factory=dict)
+    """Payroll to its cash, which is also what its lines come to."""
 
     async def judge(self, acked: list[tuple[str, int, int, bytes | None]]) -> list[str]:
         """Every complaint about a finished run; empty when all is well."""
@@ -99,7 +66,10 @@ class Judge:
         self.logs = {topic.name: Log(read.get(topic.name, [])) for topic in READ}
         self._nothing_acknowledged_is_lost(acked)
         self._each_sending_has_one_outcome()
+        self._dead_letters()
         self._said_once()
+        for topic in (*topics.OUTPUT_TOPICS, *topics.DEAD_LETTER_TOPICS):
+            self.wrong += stream_complaints(self.logs[topic.name])
         legs = self._legs()
         self._orders_are_the_legs(legs)
         self._positions(legs)
@@ -126,36 +96,24 @@ class Judge:
     # -- answers and dead letters ----------------------------------------------------------------------------------
 
     def _each_sending_has_one_outcome(self) -> None:
-        sendings: Counter[tuple[str, str]] = Counter()
-        expected: dict[str, str] = {}
-        for one in self._records(topics.PAYROLL_CONTRIBUTIONS):
-            request = (text_of(one, "ce_source"), text_of(one, "ce_id"))
-            if all(request):
-                sendings[request] += 1
-            if request[0] == POISON_SOURCE:
-                expected[f"{one.topic}/{one.partition}/{one.offset}"] = text_of(one, "expected")
-        for one in self._records(topics.MARKET_PRICES):
-            if text_of(one, "expected"):
-                expected[f"{one.topic}/{one.partition}/{one.offset}"] = text_of(one, "expected")
-        answers: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-        decisions: defaultdict[tuple[str, str], set[bytes]] = defaultdict(set)
-        for one in self._records(topics.PAYROLL_RECEIPTS):
-            body = orjson.loads(one.value)
-            request = (body["request"]["source"], body["request"]["id"])
-            if body["status"] != "held":
-                answers[request].add(text_of(one, "ce_id"))
-                if body["status"] != "duplicate" and "IDEMPOTENCY_MISMATCH" not in {c["code"] for c in body["codes"]}:
-                    decisions[request].add(one.value)
-        self.figures["sendings"], self.figures["receipts"] = sendings.total(), sum(map(len, answers.values()))
-        for request, times in sendings.items():
-            if len(answers[request]) != times:
-                self.wrong.append(f"{request} was sent {times} times and answered {len(answers[request])} times")
-            if request[0] != POISON_SOURCE and len(decisions[request]) != 1:
-                self.wrong.append(f"{request} has {len(decisions[request])} decisions")
-        self.wrong += [f"{request} was answered and never sent" for request in answers.keys() - sendings.keys()]
-        self._dead_letters(expected)
+        people = {orjson.loads(one.value)["participant_id"]: one.partition
+                  for one in self._records(topics.PARTICIPANT_CENSUS)}  # fmt: skip
+        lines, elections = (
+            Answers(self.logs[asked.name], self.logs[answers.name], due, people, date_name)
+            for asked, answers, due, date_name in (
+                (topics.PAYROLL_CONTRIBUTIONS, topics.PAYROLL_RECEIPTS, due_of_line, "trade_date"),
+                (topics.PARTICIPANT_REQUESTS, topics.PARTICIPANT_RECEIPTS, due_of_election, "effective_after"),
+            )
+        )
+        for name, one in (("", lines), ("election_", elections)):
+            self.figures[f"{name}sendings"] = sum(map(len, one.sent.values()))
+            self.figures[f"{name}receipts"] = sum(map(len, one.given.values()))
+            self.wrong += one.complaints()
 
-    def _dead_letters(self, expected: dict[str, str]) -> None:
+    def _dead_letters(self) -> None:
+        """What was made to break the contract, and nothing else, is a dead letter with the reason it was made for."""
+        expected = {place_of(one): text_of(one, LETTER) for topic in topics.PUBLIC_TOPICS
+                    for one in self._records(topic) if text_of(one, LETTER)}  # fmt: skip
         found: dict[str, str] = {}
         for topic in topics.DEAD_LETTER_TOPICS:
             for one in self._records(topic):
@@ -179,13 +137,12 @@ class Judge:
 
     def _elections(self) -> dict[str, list[tuple[date, dict[str, Fraction]]]]:
         """By participant, with the date each was received for; in the order they came."""
-        log, seen = self.logs[topics.PARTICIPANT_REQUESTS.name], set()
+        log = self.logs[topics.PARTICIPANT_REQUESTS.name]
         chosen: defaultdict[str, list[tuple[date, dict[str, Fraction]]]] = defaultdict(list)
-        for one in log.records:
-            name, day = text_of(one, "ce_id"), log.date_of(one)
-            if name in seen or day is None:
+        for one in log.once():
+            day = log.date_of(one)
+            if day is None or text_of(one, ANSWER):
                 continue
-            seen.add(name)
             body = orjson.loads(one.value)
             parts = {part["fund_id"]: Fraction(part["percent"]) for part in body["elections"]}
             chosen[body["participant_id"]].append((day, parts))
@@ -197,7 +154,8 @@ class Judge:
         elections, seen = self._elections(), set()
         runs = self.logs[topics.PAYROLL_RUNS.name]
         funded = {orjson.loads(one.value)["payroll_id"]: (runs.date_of(one), orjson.loads(one.value)["cents"])
-                  for one in runs.records}  # fmt: skip
+                  for one in runs.once()}  # fmt: skip
+        self.paid = {payroll: cents for payroll, (_, cents) in funded.items()}
         owed: Counter[str] = Counter()
         legs: defaultdict[OrderKey, Counter[Leg]] = defaultdict(Counter)
         for one in self._records(topics.PAYROLL_CONTRIBUTIONS):
@@ -239,9 +197,9 @@ class Judge:
         log = self.logs[topics.MARKET_PRICES.name]
         filled: dict[FundDay, Fraction] = {}
         valued: dict[FundDay, tuple[int, Fraction]] = {}
-        for one in log.records:
+        for one in log.once():
             body = orjson.loads(one.value)
-            if text_of(one, "expected") or body["status"] == "estimated":
+            if text_of(one, LETTER) or body["status"] == "estimated":
                 continue
             key, version, price = (body["fund_id"], body["price_date"]), body["version"], Fraction(body["price"])
             filled.setdefault(key, price)

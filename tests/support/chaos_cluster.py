@@ -16,8 +16,7 @@ from deploy.cluster.layout import detour_name
 from deploy.cluster.spec import SERVICES
 from deploy.cluster.standby import FIRST, SECOND
 from shared.runtime.settings import Settings
-from shared.values.trading_days import next_trading_day
-from tests.support.chaos_days import HEAD_DAY
+from tests.support.chaos_bounds import dates
 from tests.support.chaos_disk_faults import broker_disk_full, database_disk_full
 from tests.support.chaos_disks import NoDisk, SmallDisk
 from tests.support.chaos_field import Field
@@ -34,17 +33,15 @@ POSTGRES: dict[str, str | int] = {
     "wal_keep_size": "'256MB'",
     "hot_standby_feedback": "on",
 }
-DAYS_WITH_ACTIONS = 200
 
 
-def _actions() -> list[dict[str, str]]:
-    """The custodian confirms one fund twice and mistakes the price of another, every day."""
-    found, day = [], HEAD_DAY
-    for _ in range(DAYS_WITH_ACTIONS):
-        for fund, action in (("F2", "duplicate"), ("F3", "misprice")):
-            found.append({"fund": fund, "trade_date": day.isoformat(), "side": "buy", "action": action})
-        day = next_trading_day(day)
-    return found
+def actions() -> list[dict[str, str]]:
+    """The custodian confirms one fund twice and mistakes the price of another, on every date a run can reach."""
+    return [
+        {"fund": fund, "trade_date": day.isoformat(), "side": "buy", "action": action}
+        for day in dates()
+        for fund, action in (("F2", "duplicate"), ("F3", "misprice"))
+    ]
 
 
 @asynccontextmanager
@@ -64,7 +61,7 @@ async def open_field(
     With ``small_disks`` each server has a file system of its own that can be full, where that is allowed.
     """
     place, file = folder / "cluster", folder / "actions.json"
-    file.write_bytes(orjson.dumps(_actions()))
+    file.write_bytes(orjson.dumps(actions()))
     async with AsyncExitStack() as stack:
         proxies = [await stack.enter_async_context(LossyProxy(every=12)) for _ in range(2)]
         for proxy, name in zip(proxies, (FIRST, SECOND), strict=True):

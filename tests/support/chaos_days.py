@@ -18,13 +18,12 @@ from shared.events.topics import VALUATION_DAYS
 from shared.runtime.clients import kafka_reader
 from shared.values.trading_days import next_trading_day
 from tests.support import events
+from tests.support.chaos_bounds import HEAD_DAY
 from tests.support.chaos_field import Field
 from tests.support.chaos_load import Load
 from tests.support.chaos_world import PLANS
 from tests.support.events import Outgoing
 
-HEAD_DAY = date(2026, 12, 29)
-"""The day before the first; a run of minutes goes on into a year whose limits it loads itself."""
 STEP_SECONDS = 600.0
 """How long any step of a day may take under faults."""
 

@@ -19,6 +19,8 @@ from shared.runtime.clients import kafka_admin
 from tests.support.chaos_disk_faults import broker_disk_full, database_disk_full
 from tests.support.chaos_field import Field
 from tests.support.chaos_hijacker import hijacked
+from tests.support.chaos_input_faults import topic_replayed, transactions_aborted
+from tests.support.chaos_leaders import leaders_moved
 
 FREEZE_SECONDS = 9.0
 """Longer than the session timeout, so that others take over."""
@@ -261,6 +263,7 @@ async def brokers_cut(field: Field) -> None:
     cut = field.dice.sample(field.brokers, field.dice.randint(1, len(field.brokers)))
     directions = field.dice.choice((("to",), ("from",), ("to", "from")))
     field.say(f"{len(cut)} of {len(field.brokers)} brokers, {' and '.join(directions)} them")
+    field.stops_all = len(cut) == len(field.brokers)
     try:
         for pipe in cut:
             pipe.clog(*directions)
@@ -291,15 +294,6 @@ async def connections_reset(field: Field) -> None:
         await asyncio.sleep(field.dice.uniform(0.3, 2.0))
 
 
-# -- what is sent ----------------------------------------------------------------------------------------------------
-
-
-async def topic_replayed(field: Field) -> None:
-    """Everything one sender said so far is sent once more, backwards."""
-    for record in reversed(field.load.world.sent[-300:]):
-        await field.load.send(record)
-
-
 @dataclass(frozen=True)
 class Fault:
     """A fault with its weight in the dice, and whether answers have to go on while it lasts."""
@@ -307,6 +301,8 @@ class Fault:
     run: Callable[[Field], Coroutine[Any, Any, None]]
     weight: int = 2
     stops_all: bool = False
+    """True where nothing can be decided until it ends: a service's every worker, the database, or every broker is out
+    of reach. A storm leaves one worker of each service, or has it back in seconds."""
 
     @property
     def name(self) -> str:
@@ -316,7 +312,7 @@ class Fault:
 
 FAULTS = (
     Fault(kill_a_worker, 6), Fault(kill_a_burst, 3), Fault(freeze_a_worker, 4), Fault(freeze_a_service, 1, True),
-    Fault(rebalance_storm, 2, True), Fault(scale_down_and_up, 2),
+    Fault(rebalance_storm, 2), Fault(scale_down_and_up, 2),
     Fault(stop_a_broker, 2), Fault(kill_a_broker, 2), Fault(broker_away, 2), Fault(broker_isolated, 2),
     Fault(coordinator_dies, 2), Fault(all_brokers_die, 1, True),
     Fault(database_crashes, 2, True), Fault(database_restarts, 2, True), Fault(database_fails_over, 4, True),
@@ -325,4 +321,5 @@ FAULTS = (
     Fault(identity_hijacked, 2), Fault(database_disk_full, 2, True), Fault(broker_disk_full, 2),
     Fault(brokers_cut, 3), Fault(brokers_slow, 2), Fault(connections_reset, 2),
     Fault(commits_lost, 4), Fault(network_cut, 2, True), Fault(network_slow, 2), Fault(topic_replayed, 2),
+    Fault(transactions_aborted, 2), Fault(leaders_moved, 2),
 )  # fmt: skip

@@ -40,6 +40,8 @@ class Field:
     """Workers beside the cluster's: the address of their pages, and their service."""
     left_out: dict[str, str] = field(default_factory=dict)
     """Faults that can't be caused here, and why."""
+    stops_all: bool = False
+    """Set by a fault that finds, while it lasts, that it leaves nobody to go on."""
     say: Callable[[str], None] = print
     """Notes what a fault sees, beside what is measured of each."""
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -45,28 +46,41 @@ class Load:
     heard: set[str] = field(default_factory=set)
     """ce_ids of lines with an answer."""
     answered: int = 0
+    day: date | None = None
+    """The date whose lines are sent."""
     failures: list[str] = field(default_factory=list)
 
     # -- sending -------------------------------------------------------------------------------------------------
 
     async def send(self, record: Outgoing, *, astray: bool = False) -> None:
         """Send until the broker takes it; a repeat after a doubtful failure is a resend like any other."""
-        partition = 0
-        if record.topic not in SINGLE:
-            partition = (home(record.key or b"", self.config.partitions) + astray) % self.config.partitions
         deadline = time.monotonic() + SEND_SECONDS
         while True:
             try:
                 at = await self.producer.send_and_wait(
-                    record.topic, record.value, key=record.key, headers=record.headers, partition=partition
-                )
+                    record.topic, record.value, key=record.key, headers=record.headers,
+                    partition=self.place(record, astray=astray),
+                )  # fmt: skip
                 break
             except KafkaError as trouble:
                 if time.monotonic() > deadline:
                     raise
                 self.failures.append(repr(trouble))
                 await asyncio.sleep(0.5)
+        self.note(record, at)
+
+    def place(self, record: Outgoing, *, astray: bool = False) -> int:
+        """Where it stood before, or where it belongs, or beside that."""
+        if record.partition is not None:
+            return record.partition
+        if record.topic in SINGLE:
+            return 0
+        return (home(record.key or b"", self.config.partitions) + astray) % self.config.partitions
+
+    def note(self, record: Outgoing, at: Any) -> None:
+        """The broker took a record: it has to stand there, and a line has to be answered and paid."""
         self.acked.append((record.topic, at.partition, at.offset, record.value))
+        self.world.said.keep(record.but(partition=at.partition))
         ce_id = dict(record.headers).get("ce_id", b"").decode()
         if record.topic == PAYROLL_CONTRIBUTIONS.name and ce_id.startswith("line-"):
             if ce_id not in self.heard:  # The answer may be here before the broker's word is.
@@ -83,6 +97,7 @@ class Load:
 
     async def stream(self, day: date, rate: float, until: asyncio.Event) -> None:
         """Send at a rate, whatever becomes of the answers, until told to stop; ends when the broker has all."""
+        self.day = day
         waiting: set[asyncio.Task[None]] = set()
         started, count = time.monotonic(), 0
         while not until.is_set():

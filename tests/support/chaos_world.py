@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -11,24 +11,16 @@ from typing import Any
 from shared.events import topics
 from shared.events.limits import LimitsFact
 from tests.support import events
+from tests.support.chaos_bounds import LINE_CENTS_MAX, made_up_limits
+from tests.support.chaos_memory import Memory
+from tests.support.chaos_poison import ANSWER, POISON, UNKNOWN_FUND, poisoned
 from tests.support.events import Outgoing
 
 FUNDS = {"F1": 3, "F2": 6, "F3": 4}
 PLANS = tuple(f"PLAN{number}" for number in range(6))
 SOURCES = ("pre_tax", "roth", "match")
-POISON_SOURCE = "/tests/poison"
-SENT_MAX = 3_000
-NEXT_YEAR = {
-    "year": 2027, "elective_deferral_cents": 2_500_000, "catch_up_cents": 800_000, "annual_additions_cents": 7_400_000,
-    "compensation_cents": 37_000_000, "notice": "made up",
-}  # fmt: skip
-POISON: dict[str, Callable[[Outgoing], Outgoing]] = {
-    "NOT_JSON": lambda line: line.but(value=b"{"),
-    "WRONG_SHAPE": lambda line: line.but(body={"amounts": "all of it"}),
-    "UNKNOWN_EVENT_TYPE": lambda line: line.with_header("ce_type", b"nestwork.rumour.v1"),
-    "NEWER_VERSION": lambda line: line.with_header("ce_type", b"nestwork.payroll.contribution.v9"),
-    "MISSING_HEADERS": lambda line: line.without_header("ce_id"),
-}
+HUGE_BYTES, HUGE_MAX = 1_000_000, 40
+"""A line of nearly a megabyte is legal; so many of a run are."""
 
 
 @dataclass(frozen=True)
@@ -64,17 +56,21 @@ class World:
     """Participant to plan."""
     dice: random.Random = field(init=False)
     numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 10**9)))
-    sent: list[Outgoing] = field(default_factory=list)
+    good: Memory = field(init=False)
     """Good lines so far, for resends."""
+    said: Memory = field(init=False)
+    """Everything so far."""
+    huge_left: int = HUGE_MAX
 
     def __post_init__(self) -> None:
         """Draw the people."""
         self.dice = random.Random(self.seed)
+        self.good, self.said = Memory(self.seed + 1), Memory(self.seed + 2)
         self.people = {f"P{number:04}": self.dice.choice(PLANS) for number in range(300)}
 
     def head(self) -> list[Outgoing]:
         """Facts, census and first elections, for the day before the first."""
-        said = [events.event(topics.LIMITS, str(NEXT_YEAR["year"]), LimitsFact.ce_type, NEXT_YEAR)]
+        said = [events.event(topics.LIMITS, str(one["year"]), LimitsFact.ce_type, one) for one in made_up_limits()]
         said += [events.fund_fact(fund, decimals) for fund, decimals in FUNDS.items()]
         said += [events.plan_fact(plan, sources=list(SOURCES)) for plan in PLANS]
         said += [events.census(person, plan) for person, plan in self.people.items()]
@@ -109,30 +105,62 @@ class World:
     def next(self, day: date) -> Said:
         """The next record of the stream."""
         kind = self.dice.random()
-        if kind < 0.02:
-            return Said(self._poison(day))
-        if kind < 0.03:
-            return Said(self._line("X" + self.dice.choice(list(self.people)), day))
+        again = self.good.any_of(topics.PAYROLL_CONTRIBUTIONS.name, self.dice) if 0.05 <= kind < 0.10 else None
+        if again:
+            return Said(again if kind < 0.09 else again.but(body={"compensation_cents": 1}))
         if kind < 0.05:
-            person = self.dice.choice(list(self.people))
-            return Said(events.election(person, self._percents(), self.people[person]))
-        if kind < 0.09 and self.sent:
-            return Said(self.dice.choice(self.sent))
-        if kind < 0.10 and self.sent:
-            return Said(self.dice.choice(self.sent).but(body={"compensation_cents": 1}))
-        return Said(self._line(self.dice.choice(list(self.people)), day), astray=kind > 0.97)
+            return Said(self._odd(kind, day))
+        if 0.10 <= kind < 0.102 and self.huge_left:
+            self.huge_left -= 1
+            return Said(self._huge(day), astray=kind < 0.101)
+        return Said(self._line(self._anybody(), day), astray=kind > 0.97)
+
+    def _odd(self, kind: float, day: date) -> Outgoing:
+        """Poison, lines of unknown people, elections; the last ones of a fund that nobody knows."""
+        if kind < 0.02:
+            return self._poison(day)
+        if kind < 0.03:
+            return self._line("X" + self._anybody(), day)
+        return self.election() if kind < 0.048 else self._election_of_nothing()
 
     def acknowledged(self, said: Said) -> None:
-        """A line that stands in the log may be sent again later."""
-        if said.astray or said.record.topic != topics.PAYROLL_CONTRIBUTIONS.name or len(self.sent) >= SENT_MAX:
+        """A good line that stands in the log, and where it belongs, may be sent again later."""
+        if said.astray or said.record.topic != topics.PAYROLL_CONTRIBUTIONS.name:
             return
         is_good = dict(said.record.headers).get("ce_source") == events.SOURCE.encode()
         if is_good and (said.record.key or b"").decode() in self.people:
-            self.sent.append(said.record)
+            self.good.keep(said.record)
+
+    def election(self) -> Outgoing:
+        """Somebody chooses anew."""
+        person = self._anybody()
+        return events.election(person, self._percents(), self.people[person])
+
+    def unsaid(self, day: date, dice: random.Random) -> list[Outgoing]:
+        """What is written in a transaction and taken back: whoever reads it pays, prices or books too much."""
+        person, fund = dice.choice(list(self.people)), dice.choice(list(FUNDS))
+        plan, name = self.people[person], f"unsaid-{next(self.numbers)}"
+        run, amounts = f"{plan}-{day}", dict.fromkeys(SOURCES, LINE_CENTS_MAX)
+        return [
+            events.funding(run, 100_000_000, plan_id=plan),
+            events.line(person, amounts, payroll=run, plan=plan, ce_id=name, pay_date=day.isoformat()),
+            events.price(fund, day.isoformat(), "1.0000"),
+            events.election(person, {"F2": "100"}, plan),
+        ]
+
+    def _anybody(self) -> str:
+        return self.dice.choice(list(self.people))
+
+    def _election_of_nothing(self) -> Outgoing:
+        person = self._anybody()
+        return events.election(person, {UNKNOWN_FUND: "100"}, self.people[person]).with_header(ANSWER, b"UNKNOWN_FUND")
+
+    def _huge(self, day: date) -> Outgoing:
+        return self._line(self._anybody(), day).but(body={"remark": self.dice.randbytes(HUGE_BYTES // 2).hex()})
 
     def _line(self, person: str, day: date) -> Outgoing:
         number, plan = next(self.numbers), self.people.get(person, PLANS[0])
-        amounts = {source: self.dice.randint(0, 9_000) for source in SOURCES}
+        amounts = {source: self.dice.randint(0, LINE_CENTS_MAX) for source in SOURCES}
         # Each pay differs, so that no two lines are the same line under two ids.
         return events.line(
             person, amounts, payroll=f"{plan}-{day}", plan=plan, ce_id=f"line-{number}", pay_date=day.isoformat(),
@@ -140,12 +168,8 @@ class World:
         )  # fmt: skip
 
     def _poison(self, day: date) -> Outgoing:
-        code = self.dice.choice(list(POISON))
-        line = self._line(self.dice.choice(list(self.people)), day)
-        named = line.with_header("ce_source", POISON_SOURCE.encode()).with_header(
-            "ce_id", f"poison-{next(self.numbers)}".encode()
-        )
-        return POISON[code](named).with_header("expected", code.encode())
+        kind = self.dice.choice(list(POISON))
+        return poisoned(kind, self._line(self._anybody(), day), f"poison-{next(self.numbers)}")
 
     def _percents(self) -> dict[str, str]:
         cut, second = sorted((self.dice.randint(1, 98), self.dice.randint(1, 98)))

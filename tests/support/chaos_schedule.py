@@ -24,6 +24,8 @@ PROGRESS_SECONDS = 45.0 * PATIENCE
 """Under a fault that leaves somebody to take over, no line may wait longer: session, claim and a busy machine."""
 HEAL_SECONDS = 120.0 * PATIENCE
 """And after any fault, answers must be up to date within this."""
+ANSWERS_SECONDS = 8.0
+"""A fault of this length that leaves somebody to go on must see answers while it lasts."""
 MIX = [name for name in os.environ.get("CHAOS_FAULTS", "").split(",") if name]
 """The only faults of the run, by name; all when empty."""
 
@@ -38,6 +40,8 @@ class Episode:
     lasted: float = 0.0
     answered: int = 0
     """Lines answered between its beginning and its end."""
+    silence: float = 0.0
+    """The longest time within that in which no line at all was answered."""
     longest_wait: float = 0.0
     """The longest any line waited for its answer, from the fault's beginning until answers were up to date again."""
     recovered: float = 0.0
@@ -53,6 +57,18 @@ class Episode:
 
 class Unlively(AssertionError):
     """Answers stood still when they should not have, or did not come back."""
+
+
+def demand_progress(fault: str, waited: float) -> None:
+    """While somebody can take over, during the fault and until it is healed, no line waits too long."""
+    if waited > PROGRESS_SECONDS:
+        raise Unlively(f"{fault}: no progress for {waited:.0f} s although others can take over")
+
+
+def demand_answers(episode: Episode) -> None:
+    """Whoever can go on does so during the fault, not after it."""
+    if episode.lasted >= ANSWERS_SECONDS and not episode.answered:
+        raise Unlively(f"{episode.fault}: no line was answered in the {episode.lasted:.0f} s it lasted")
 
 
 class Schedule:
@@ -90,28 +106,38 @@ class Schedule:
         episode = Episode(fault.name, time.monotonic() - self.started)
         self.episodes.append(episode)
         self.field.say = episode.said.append
+        self.field.stops_all = fault.stops_all
         self.lanes.begin()
         before, began = self.load.answered, time.monotonic()
+        heard, heard_at = before, began
         running: asyncio.Task[None] = asyncio.create_task(fault.run(self.field))
         while not running.done():
-            self._watch(episode, fault)
+            self._watch(episode)
+            if self.load.answered != heard:
+                heard, heard_at = self.load.answered, time.monotonic()
+            episode.silence = max(episode.silence, time.monotonic() - heard_at)
             await asyncio.wait({running}, timeout=SAMPLE_SECONDS)
         await running
         ended = time.monotonic()
         episode.lasted, episode.answered = ended - began, self.load.answered - before
+        if not self.field.stops_all:
+            demand_answers(episode)
+        await self._heal(episode, ended)
+        return episode
+
+    async def _heal(self, episode: Episode, ended: float) -> None:
         # One look at a moment when nothing waits proves little: it must stay so.
         well_since = None
         while well_since is None or time.monotonic() - well_since < FRESH_SECONDS:
-            self._watch(episode, None)
+            self._watch(episode)
             if not self._is_well(ended):
                 well_since = None
             elif well_since is None:
                 well_since = time.monotonic()
             if time.monotonic() - ended > HEAL_SECONDS:
-                raise Unlively(f"{fault.name}: {HEAL_SECONDS:.0f} s after the end of the fault {self._lacks(ended)}")
+                raise Unlively(f"{episode.fault}: {HEAL_SECONDS:.0f} s after the end of the fault {self._lacks(ended)}")
             await asyncio.sleep(SAMPLE_SECONDS)
         episode.recovered = well_since - ended
-        return episode
 
     def _is_well(self, ended: float) -> bool:
         """Right after a kill everything still looks well: it counts what came, and who was asked, after it."""
@@ -124,11 +150,12 @@ class Schedule:
             f"no newer line, lanes {self.lanes.lacking()} have no worker"
         )
 
-    def _watch(self, episode: Episode, fault: Fault | None) -> None:
-        episode.longest_wait = max(episode.longest_wait, self.load.oldest())
+    def _watch(self, episode: Episode) -> None:
+        waited = self.load.oldest()
+        episode.longest_wait = max(episode.longest_wait, waited)
         episode.ownerless, episode.ready_least = self.lanes.longest, self.lanes.ready_least
-        if fault is not None and not fault.stops_all and self.load.oldest() > PROGRESS_SECONDS:
-            raise Unlively(f"{fault.name}: no progress for {self.load.oldest():.0f} s although others can take over")
+        if not self.field.stops_all:
+            demand_progress(episode.fault, waited)
 
     def as_json(self) -> list[dict[str, Any]]:
         """The episodes, seconds to a tenth, and what was left out and why."""
@@ -140,7 +167,8 @@ class Schedule:
     def summary(self) -> list[str]:
         """A line for each episode, and for each fault that was left out."""
         return [
-            f"{one.fault}: lasted {one.lasted:.1f} s, longest wait {one.longest_wait:.1f} s, recovered after "
+            f"{one.fault}: lasted {one.lasted:.1f} s with {one.answered} answers and {one.silence:.1f} s without any, "
+            f"longest wait {one.longest_wait:.1f} s, recovered after "
             f"{one.recovered:.1f} s, a lane had no worker for {one.ownerless:.1f} s, at least {one.ready_least} ready"
             + "".join(f"; {text}" for text in one.said)
             for one in self.episodes

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from typing import Any
 
 from shared.values.trading_days import next_trading_day
 
+PATIENCE = float(os.environ.get("CHAOS_PATIENCE", "1"))
+"""Stretches all limits of time on a machine that is busy with other things."""
 HEAD_DAY = date(2026, 12, 29)
 """The day before the first; a run of minutes goes on into a year whose limits it loads itself."""
 DAY_SECONDS = 30.0

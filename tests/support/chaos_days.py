@@ -18,13 +18,13 @@ from shared.events.topics import VALUATION_DAYS
 from shared.runtime.clients import kafka_reader
 from shared.values.trading_days import next_trading_day
 from tests.support import events
-from tests.support.chaos_bounds import HEAD_DAY
+from tests.support.chaos_bounds import HEAD_DAY, PATIENCE
 from tests.support.chaos_field import Field
 from tests.support.chaos_load import Load
 from tests.support.chaos_world import PLANS
 from tests.support.events import Outgoing
 
-STEP_SECONDS = 600.0
+STEP_SECONDS = 600.0 * PATIENCE
 """How long any step of a day may take under faults."""
 
 LATE_SECONDS = 3.0
@@ -136,7 +136,7 @@ class Days:
             await reader.stop()
 
 
-async def answered_by_all(load: Load, seconds: float = 120.0) -> None:
+async def answered_by_all(load: Load, seconds: float = 120.0 * PATIENCE) -> None:
     """Wait until no line waits for its answer."""
     deadline = time.monotonic() + seconds
     while load.unanswered:

@@ -14,12 +14,14 @@ from deploy.cluster import Cluster
 from deploy.cluster.spec import SERVICES
 from deploy.cluster.standby import Pair
 from shared.runtime.settings import Settings
+from tests.support.chaos_bounds import PATIENCE
 from tests.support.chaos_disks import SmallDisk
 from tests.support.chaos_load import Load
 from tests.support.chaos_pipe import Pipe
 from tests.support.chaos_proxy import LossyProxy
 
-SERVES_SECONDS = 120.0
+SERVES_SECONDS = 120.0 * PATIENCE
+"""How long a server may take to serve again."""
 
 
 @dataclass

@@ -10,14 +10,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tests.support.chaos_bounds import PATIENCE
 from tests.support.chaos_faults import FAULTS, Fault
 from tests.support.chaos_field import Field
 from tests.support.chaos_lanes import LaneWatch
 
 CALM_SHARE = 0.25
 SAMPLE_SECONDS = 0.2
-PATIENCE = float(os.environ.get("CHAOS_PATIENCE", "1"))
-"""Stretches the limits below on a machine that is busy with other things."""
 FRESH_SECONDS = 2.0 * PATIENCE
 """Answers are up to date when no line waits longer than this."""
 PROGRESS_SECONDS = 45.0 * PATIENCE

@@ -196,10 +196,21 @@ def record_decision(work: Work, batch: Batch, item: LineItem, bucket: int, decis
         (bucket, identity, UUID(item.body_hash), item.trade_date, number, receipts.LETTER[decision.status].encode(),
          decision.accepted_cents, decision.rejected_cents)
     )  # fmt: skip
-    if decision.year_to_date is not batch.years.get(item.waits_behind):
+    if moves_year(batch, item, decision):
         batch.move(item.waits_behind, bucket, lane, decision.year_to_date)
     work.count(lane, item.topic, item.trade_date, "decided")
     receipts.say_final(work, item, decision)
+
+
+def moves_year(batch: Batch, item: LineItem, decision: LineDecision) -> bool:
+    """Say whether the year's row is to be written: its accumulators moved, or the line leaves its mark there.
+
+    A line under somebody else's key moves nothing: that year is another lane's to write, perhaps at this very moment.
+    """
+    if item.line.participant_id != item.key:
+        return False
+    # A restored forfeiture counts toward no limit, and must be known again all the same.
+    return decision.year_to_date is not batch.years.get(item.waits_behind) or item.line.employer_money is not None
 
 
 def _detail(line: Line, decision: LineDecision) -> str | None:

@@ -10,6 +10,7 @@ import orjson
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 
+from deploy.operate.books import open_books
 from shared.events import topics
 from shared.events.topics import RECORD_BYTES_MAX
 from shared.runtime.records import DAY_CUT, LANE_CLOSED, VALUE_CUT
@@ -238,6 +239,22 @@ async def refused(payday: Payday, bad: Outgoing, partition: int = 0) -> dict[str
 async def test_a_key_that_is_not_the_body_s_participant_rejects_the_line(payday: Payday) -> None:
     receipt = await refused(payday, events.line(payday.person()).but(body={"participant_id": "somebody-else"}))
     assert (receipt["status"], receipt["rejected_cents"], codes(receipt)) == ("rejected", 10_000, ["KEY_MISMATCH"])
+
+
+async def test_a_line_under_somebody_else_s_key_leaves_his_year_alone(payday: Payday) -> None:
+    ann, bob = payday.person(0), payday.person(1)
+    mine = events.line(bob)
+    await payday.wire.send(mine)
+    await payday.wire.receipt(mine.ce_id)
+    await refused(payday, events.line(ann).but(body={"participant_id": bob}))
+    stranger = payday.person(1)
+    await refused(payday, events.line(ann).but(body={"participant_id": stranger}))
+    async with open_books(payday.wire.config) as books:
+        rows = await books.contribution.rows(
+            "SELECT participant_id, lane, regular_pre_tax FROM year_to_date WHERE participant_id = ANY($1::text[])",
+            [bob, stranger],
+        )
+    assert [tuple(row) for row in rows] == [(bob, events.home(bob, PARTITIONS), 10_000)]
 
 
 @pytest.mark.parametrize(

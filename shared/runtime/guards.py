@@ -19,9 +19,13 @@ class ClaimGuard:
         if claimed != {lane: stored.get(lane) for lane in claimed}:
             raise Fenced(f"claims moved: had {claimed}, stored {stored}")
 
-    def may_take(self, stored_generation: int, mine: int) -> bool:
-        """A claim is granted only to a generation at least as new as the stored one."""
-        return stored_generation <= mine
+    def may_take(self, answered: int | None, mine: int) -> bool:
+        """A claim is granted only at the generation at which the group answers a heartbeat, under the row locks.
+
+        Then nobody can have claimed at a later one. That the stored one is higher only says that the group had expired
+        and its generations began anew.
+        """
+        return answered == mine
 
 
 class OffsetGuard:

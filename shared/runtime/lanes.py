@@ -143,22 +143,22 @@ async def claim_lanes(
     numbers: list[int],
     generation: int,
     owner: str,
-    is_member: Callable[[], Awaitable[bool]],
+    answered_at: Callable[[], Awaitable[int | None]],
 ) -> tuple[dict[int, Lane], list[OutboxRow]]:
     """Take the lanes the group assigned, and load them with what is still unpublished.
 
-    Under the row locks the membership is asked once more (a heartbeat answered at ``generation``), so that a worker
-    frozen anywhere before can't steal a lane back. Raises ``Fenced`` when the claim is stale.
+    Under the row locks the group is asked once more at which generation it knows us, so that a worker that was frozen
+    anywhere before, or was told of a new assignment meanwhile, can't steal a lane. Raises ``Fenced`` when the claim is
+    stale.
     """
+
+    async def is_answered() -> bool:
+        return guards.claim.may_take(await answered_at(), generation)
+
     async with connection.transaction():
-        stored = await freeing_blockers(connection, service, connection.fetch(LOCK_LANES, numbers), is_member)
-        newest = max((row["generation"] for row in stored), default=-1)
-        alive = await is_member()
-        # Generations restart when a group expires: only a member whose heartbeat was answered may go below the stored.
-        if not alive and not guards.claim.may_take(newest, generation):
-            raise Fenced(f"generation {generation} is older than the stored {newest}")
-        if not alive:
-            raise Fenced(f"the group did not answer a heartbeat at generation {generation}")
+        await freeing_blockers(connection, service, connection.fetch(LOCK_LANES, numbers), is_answered)
+        if not await is_answered():
+            raise Fenced(f"the group answers no heartbeat at generation {generation}")
         taken = await connection.fetch(TAKE_LANES, numbers, generation, owner)
         return await _load(connection, service, taken)
 

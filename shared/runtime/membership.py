@@ -81,16 +81,24 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         self.rebalances += 1
         self.changed.set()
 
-    async def is_member(self) -> bool:
-        """True when the group answers a heartbeat at the generation of our assignment."""
+    async def answered_at(self) -> int | None:
+        """The generation at which the group answers a heartbeat of ours now; ``None`` when it does not.
+
+        A group that rebalances answers too: a generation ends only when the next one begins.
+        """
         coordinator = self._coordinator
-        if coordinator.generation != self.generation or coordinator.member_id == UNKNOWN_MEMBER:
-            return False
+        asked: int = coordinator.generation
+        if coordinator.member_id == UNKNOWN_MEMBER:
+            return None
         try:
-            alive = await asyncio.wait_for(coordinator._do_heartbeat(), 5)
+            is_answered = await asyncio.wait_for(coordinator._do_heartbeat(), 5)
         except (KafkaError, TimeoutError, OSError):
-            return False
-        return bool(alive) and coordinator.generation == self.generation
+            return None
+        return asked if is_answered and coordinator.generation == asked else None
+
+    async def is_member(self) -> bool:
+        """True when the group answers at the generation of the assignment that we hold."""
+        return await self.answered_at() == self.generation
 
     async def hint(self, offsets: dict[int, int]) -> None:
         """Commit positions for lag monitors; they are never read back."""

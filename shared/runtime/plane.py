@@ -199,7 +199,7 @@ class MoneyPlane:
         await self.guards.points.reach("before_claim")
         try:
             lanes, rows = await claim_lanes(
-                self.connection, self.service, self.guards, numbers, generation, self.owner, self.membership.is_member
+                self.connection, self.service, self.guards, numbers, generation, self.owner, self.membership.answered_at
             )
         except Fenced:
             metrics.CLAIMS.labels(result="refused").inc()

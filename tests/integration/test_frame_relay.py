@@ -10,7 +10,6 @@ from typing import Any
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.cluster import Infrastructure
 from shared.runtime.clients import kafka_producer
@@ -20,8 +19,7 @@ from shared.runtime.migrations import migrate
 from shared.runtime.outbox import Message, OutboxRow, StreamNames, append, milliseconds, pack, remove_published
 from shared.runtime.relay import Relay
 from shared.runtime.settings import Settings
-from tests.support.cluster import fresh_database, unique_topics
-from tests.support.waiting import eventually
+from tests.support.cluster import first_records, fresh_database, unique_topics
 
 NAMES = StreamNames("contribution", "/nestwork/contribution")
 STAMP = milliseconds(datetime(2026, 11, 20, 17, tzinfo=UTC))
@@ -69,25 +67,6 @@ async def stored(connection: Any) -> list[OutboxRow]:
     return [OutboxRow(*row) for row in await connection.fetch(SELECT_OUTBOX, [0])]
 
 
-async def on_the_wire(infrastructure: Infrastructure, topic: str, count: int) -> list[Any]:
-    """The first ``count`` records of partition 0."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=infrastructure.bootstrap, auto_offset_reset="earliest")
-    await consumer.start()
-    records: list[Any] = []
-    try:
-        consumer.assign([TopicPartition(topic, 0)])
-
-        async def all_there() -> bool:
-            for fetched in (await consumer.getmany(timeout_ms=200)).values():
-                records.extend(fetched)
-            return len(records) >= count
-
-        await eventually(all_there, seconds=60)
-    finally:
-        await consumer.stop()
-    return records
-
-
 def place(record: Any) -> tuple[int, int]:
     headers = dict(record.headers)
     return int(headers["epoch"]), int(headers["seq"])
@@ -109,7 +88,7 @@ async def test_packed_rows_become_records_in_sequence_and_only_the_published_pre
         assert relay.take_published() == {}
         await remove_published(connection, (await publish(infrastructure, later)).take_published())
         assert await stored(connection) == []
-    records = await on_the_wire(infrastructure, topic, len(values) + 1)
+    records = await first_records(infrastructure, topic, len(values) + 1)
     assert [place(record) for record in records] == [(1, seq) for seq in range(1, len(values) + 2)]
     assert [record.value for record in records] == [*values, b"later"]
 
@@ -124,7 +103,7 @@ async def test_what_was_published_before_a_crash_is_published_again_byte_for_byt
         survivors = await stored(connection)
         assert survivors == rows
         await publish(infrastructure, survivors)
-    records = await on_the_wire(infrastructure, topic, 6)
+    records = await first_records(infrastructure, topic, 6)
     assert [(one.key, one.value, one.headers) for one in records[:3]] == [
         (one.key, one.value, one.headers) for one in records[3:]
     ]
@@ -142,4 +121,4 @@ async def test_a_record_that_nearly_fills_the_limit_is_published(infrastructure:
     (topic,) = await unique_topics(infrastructure, "large")
     async with outbox(infrastructure) as connection:
         await publish(infrastructure, await decide(connection, topic, 1, [b"x" * size, b"small"]))
-    assert [len(record.value) for record in await on_the_wire(infrastructure, topic, 2)] == [size, 5]
+    assert [len(record.value) for record in await first_records(infrastructure, topic, 2)] == [size, 5]

@@ -24,6 +24,8 @@ DAY_BEFORE = previous_trading_day(DAY)
 IN, OUT = PAYROLL_CONTRIBUTIONS.name, CONTRIBUTIONS_RELEASED.name
 CUT, TASK = "cut", "task"
 POLL_RECORDS = 2
+ANEW = 1
+"""The generation with which a group begins anew after it expired; the first world's is later."""
 SOURCE = Input(PAYROLL_CONTRIBUTIONS, (), waits_for_closed="day")
 NAMES = StreamNames("contribution", "/nestwork/contribution")
 
@@ -92,6 +94,7 @@ class Worker(NamedTuple):
     """A process: its memory is gone after a crash, and stale after a pause."""
 
     status: str = "up"
+    life: int = 0
     generation: int = -1
     assigned: tuple[int, ...] = ()
     claim_due: bool = False
@@ -114,6 +117,8 @@ class World(NamedTuple):
     workers: tuple[Worker, ...]
     logs: tuple[tuple[OutboxRow, ...], ...]
     faults_left: int
+    life: int = 0
+    """How often the group expired: who was a member before is unknown to it, whatever his generation."""
     has_lost: bool = False
     wrong: str = ""
 
@@ -138,7 +143,9 @@ class Settings:
     def first(self) -> World:
         """Nothing was read yet and the first worker owns everything."""
         lanes = len(self.inputs)
-        return World((LaneRow(),) * lanes, False, (), 1, (0,) * lanes, (Worker(),) * 2, ((),) * lanes, self.faults)
+        return World(
+            (LaneRow(),) * lanes, False, (), ANEW + 1, (0,) * lanes, (Worker(),) * 2, ((),) * lanes, self.faults
+        )
 
     def _log(self, lane: int) -> tuple[Fetched, ...]:
         return tuple(

@@ -10,6 +10,7 @@ from shared.runtime.errors import Fenced, LogLoss
 from shared.runtime.lanes import Lane, LaneInput
 from shared.runtime.outbox import OutboxRow
 from tests.model.delivery_state import (
+    ANEW,
     CUT,
     DAY,
     IN,
@@ -67,8 +68,8 @@ class Delivery:
         mine = tuple(lane for lane, owner in enumerate(world.owners) if owner == number)
         if worker.transaction is not None:
             yield self._commit(world, number, worker)
-        elif (worker.generation, worker.assigned) != (world.generation, mine):
-            told = Worker(generation=world.generation, assigned=mine, claim_due=bool(mine))
+        elif (worker.life, worker.generation, worker.assigned) != (world.life, world.generation, mine):
+            told = Worker(life=world.life, generation=world.generation, assigned=mine, claim_due=bool(mine))
             yield f"worker {number} learns generation {world.generation}: lanes {mine}", replaced(world, number, told)
         if worker.transaction is None and worker.claim_due:
             yield from self._claim(world, number, worker)
@@ -82,12 +83,15 @@ class Delivery:
         for lane, owner in enumerate(world.owners):
             other = 1 - owner
             if world.workers[owner].status != "up" and world.workers[other].status == "up":
-                yield self._rebalance(world, lane, other, "the group misses its heartbeat: ")
+                yield self._rebalance(world, lane, other, "the group misses its heartbeat: ", world.generation + 1)
+                if world.generation > ANEW:
+                    anew = world._replace(life=world.life + 1)
+                    yield self._rebalance(anew, lane, other, "the group expires and begins anew: ", ANEW)
 
-    def _rebalance(self, world: World, lane: int, owner: int, why: str) -> tuple[str, World]:
+    def _rebalance(self, world: World, lane: int, owner: int, why: str, generation: int) -> tuple[str, World]:
         owners = (*world.owners[:lane], owner, *world.owners[lane + 1 :])
-        label = f"{why}lane {lane} goes to worker {owner} in generation {world.generation + 1}"
-        return label, world._replace(owners=owners, generation=world.generation + 1)
+        label = f"{why}lane {lane} goes to worker {owner} in generation {generation}"
+        return label, world._replace(owners=owners, generation=generation)
 
     def _faults(self, world: World) -> Steps:
         for number, worker in enumerate(world.workers):
@@ -98,7 +102,7 @@ class Delivery:
                 yield f"{FAULT}worker {number} freezes", replaced(world, number, paused)
                 yield from self._worker_faults(world, number, worker)
         for lane, owner in enumerate(world.owners):
-            yield self._rebalance(world, lane, 1 - owner, FAULT)
+            yield self._rebalance(world, lane, 1 - owner, FAULT, world.generation + 1)
         yield from self._losses(world)
 
     def _worker_faults(self, world: World, number: int, worker: Worker) -> Steps:
@@ -130,14 +134,13 @@ class Delivery:
 
     def _claim(self, world: World, number: int, worker: Worker) -> Steps:
         mine = tuple(lane for lane, owner in enumerate(world.owners) if owner == number)
-        is_member = worker.generation == world.generation and worker.assigned == mine
-        if self.settings.stands("heartbeat") and not is_member:
+        is_member = (worker.life, worker.generation, worker.assigned) == (world.life, world.generation, mine)
+        answered = worker.generation if is_member or not self.settings.stands("heartbeat") else None
+        if not self.settings.guards.claim.may_take(answered, worker.generation):
             return
         world = self._freed(world, number, worker.assigned)
-        if not is_member:
-            newest = max(world.lanes[lane].generation for lane in worker.assigned)
-            if newest > worker.generation:
-                world = world._replace(wrong="a worker that the group gave up takes a lane from its owner")
+        if not is_member and any(self._is_held(world, lane) for lane in worker.assigned):
+            world = world._replace(wrong="a worker that the group gave up takes a lane from its owner")
         rows = tuple(
             row._replace(incarnation=row.incarnation + 1, generation=worker.generation)
             for row in (world.lanes[lane] for lane in worker.assigned)
@@ -159,6 +162,12 @@ class Delivery:
         opened = Transaction("claim", worker.assigned, rows, memories, unpublished)
         label = f"worker {number} locks lanes {worker.assigned} to claim them in generation {worker.generation}"
         yield label, replaced(world, number, worker._replace(transaction=opened))
+
+    def _is_held(self, world: World, lane: int) -> bool:
+        """True when the one that the group gave the lane to has claimed it."""
+        stored = (world.lanes[lane].incarnation, world.lanes[lane].generation)
+        owner = world.workers[world.owners[lane]]
+        return any(memory.lane == lane and memory.claim == stored for memory in owner.memories)
 
     def _freed(self, world: World, number: int, lanes: tuple[int, ...]) -> World:
         """End the transactions of others that hold these lanes' rows."""
@@ -326,7 +335,12 @@ class Delivery:
         return worker._replace(transaction=None, memories=memories, waiting=waiting)
 
     def _must_claim(self, worker: Worker) -> Worker:
-        return Worker(generation=worker.generation, assigned=worker.assigned, claim_due=bool(worker.assigned))
+        return Worker(
+            life=worker.life,
+            generation=worker.generation,
+            assigned=worker.assigned,
+            claim_due=bool(worker.assigned),
+        )
 
     def _after_unknown(self, worker: Worker) -> Worker:
         """As built: nothing is assumed. Without ``recovery``: taken for failed, and tried again from memory."""

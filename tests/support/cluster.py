@@ -6,9 +6,11 @@ import itertools
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.cluster import Infrastructure
@@ -61,3 +63,22 @@ async def unique_topics(infrastructure: Infrastructure, *names: str, partitions:
     finally:
         await admin.close()
     return topics
+
+
+async def first_records(infrastructure: Infrastructure, topic: str, count: int) -> list[Any]:
+    """The records of partition 0, as soon as there are ``count``."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=infrastructure.bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    records: list[Any] = []
+    try:
+        consumer.assign([TopicPartition(topic, 0)])
+
+        async def all_there() -> bool:
+            for fetched in (await consumer.getmany(timeout_ms=200)).values():
+                records.extend(fetched)
+            return len(records) >= count
+
+        await eventually(all_there, seconds=60)
+    finally:
+        await consumer.stop()
+    return records

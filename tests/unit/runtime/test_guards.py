@@ -18,8 +18,8 @@ def test_a_claim_that_moved_or_is_gone_is_fenced(stored: dict[int, tuple[int, in
         ClaimGuard().check({0: (1, 7)}, stored)
 
 
-def test_a_stale_member_may_not_take_a_lane_back() -> None:
-    assert [ClaimGuard().may_take(stored, 7) for stored in (6, 7, 8)] == [True, True, False]
+def test_a_claim_needs_a_heartbeat_that_was_answered_at_its_own_generation() -> None:
+    assert [ClaimGuard().may_take(answered, 7) for answered in (None, 6, 7, 8)] == [False, False, True, False]
 
 
 def test_positions_that_moved_elsewhere_are_fenced() -> None:

@@ -15,6 +15,8 @@ from tests.support.chaos_guards import REPLACEMENTS
 Inputs = tuple[tuple[str, ...], ...]
 ONE_LANE: Inputs = (("a", "a", "cut", "b"),)
 TWO_LANES: Inputs = (("a", "cut"), ("b", "cut"))
+FEW_RECORDS: Inputs = (("a", "cut"), ("cut",))
+"""Two lanes that are small enough to be explored with a fault on every run."""
 NEEDED = {
     # Guard: the smallest world and number of faults in which its absence shows, and what then is wrong.
     "claim": (ONE_LANE, 1, "STUCK: at rest the next service has"),
@@ -43,7 +45,10 @@ def explored(inputs: Inputs, faults: int, *without: str) -> Result[object]:
     )
 
 
-@pytest.mark.parametrize(("inputs", "faults", "states"), [(ONE_LANE, 0, 50), (TWO_LANES, 0, 100), (ONE_LANE, 1, 4_000)])
+@pytest.mark.parametrize(
+    ("inputs", "faults", "states"),
+    [(ONE_LANE, 0, 50), (TWO_LANES, 0, 100), (ONE_LANE, 1, 4_000), (FEW_RECORDS, 1, 50_000)],
+)
 def test_with_all_guards_nothing_wrong_can_be_reached(inputs: Inputs, faults: int, states: int) -> None:
     result = explored(inputs, faults)
     assert result.is_safe, str(result)

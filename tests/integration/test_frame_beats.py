@@ -10,7 +10,7 @@ import pytest
 from deploy.cluster import Infrastructure
 from shared.events.topics import CONTRIBUTIONS_RELEASED, PAYROLL_CONTRIBUTIONS
 from shared.runtime.beats import Beats
-from shared.runtime.definition import Cycle
+from shared.runtime.definition import Cycle, Progress
 from shared.runtime.lanes import Lane
 from shared.runtime.records import LANE_CLOSED
 from shared.runtime.work import Task, Work
@@ -20,10 +20,10 @@ DAY = date(2026, 11, 18)
 SLICES = 2
 
 
-async def ask_every_lane_to_post(work: Work, day: date) -> bool:
+async def ask_every_lane_to_post(work: Work, day: date) -> Progress:
     for lane in range(2):
         work.add_task(lane, "day", day, "post", {}, NOON)
-    return True
+    return Progress.DONE
 
 
 async def post_a_slice(work: Work, task: Task) -> Any:

@@ -232,9 +232,11 @@ class Session:
                 continue
             if conflict is None or (conflict.columns and conflict.columns != frozenset(unique.columns)):
                 raise UniqueViolationError(f"duplicate key value violates unique constraint {unique.name}")
+            if conflict.changes is None:
+                return None  # DO NOTHING does not wait for a row that is only locked.
             self.lock(other)
             both = {**env, schema.name: other, "excluded": new}
-            if conflict.changes is None or (conflict.where is not None and conflict.where(both) is not True):
+            if conflict.where is not None and conflict.where(both) is not True:
                 return None
             return self.update(schema, other, conflict.changes(both))
         for name, column, table, key in schema.references:

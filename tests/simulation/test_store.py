@@ -92,6 +92,15 @@ def test_a_key_that_another_transaction_may_take_is_waited_for() -> None:
     other.run(INSERT_ROW, (0, 1, 1))
 
 
+def test_an_insert_that_does_nothing_at_a_conflict_does_not_wait_for_a_row_that_is_locked() -> None:
+    one, other = two_sessions()
+    one.run(INSERT_ROW, (0, 1, 1))
+    one.begin()
+    one.run("SELECT lane FROM outbox WHERE lane = 0 FOR UPDATE", ())
+    other.run(f"{INSERT_ROW} ON CONFLICT DO NOTHING", (0, 1, 1))
+    assert count(other) == 1
+
+
 @pytest.mark.parametrize(
     "sql", ["SELECT rank() OVER (ORDER BY lane) FROM lanes", "SELECT now() + interval '1 day'", "SELECT 1 FROM nowhere"]
 )

@@ -43,6 +43,8 @@ async def remember_and_fail_at_bad(work: Work, items: list[PublicRecord]) -> Non
     for item in items:
         work.connection.names.add(item.key)
         work.lanes[item.lane].cache.add(item.key)
+        work.emit(item.lane, "out", key=None, ce_type="t", ce_id=item.key, value=b"", recorded_at=NOON)
+        work.count(item.lane, item.topic, item.trade_date, "decided")
         if item.key == "bad":
             raise ValueError("this one cannot be applied")
 
@@ -52,7 +54,7 @@ def an_item(offset: int, key: str) -> PublicRecord:
     return PublicRecord(0, "lines", offset, NOON, day, key, f"id-{offset}", "/test", "line", bytes(16), bytes(16), {})
 
 
-def test_a_handler_that_fails_leaves_nothing_of_its_own_in_the_caches() -> None:
+def test_a_handler_that_fails_leaves_nothing_of_its_own_in_the_caches_nor_in_what_is_said() -> None:
     service = Service("a", (), on_claim=cached)
     lane = Lane(0, 1, 1, 1, NOON, cache={"before"})
     work = Work(Rows(), service, {0: lane}, FactCache(()), Guards())
@@ -60,3 +62,5 @@ def test_a_handler_that_fails_leaves_nothing_of_its_own_in_the_caches() -> None:
     asyncio.run(run_handler(work, kind, [an_item(1, "good"), an_item(2, "bad"), an_item(3, "better")]))
     assert [item.key for item in work.parked] == ["bad"]
     assert lane.cache == {"before", "good", "better"}
+    assert [said.ce_id for said in work.messages[0, "out", 0]] == ["good", "better"]
+    assert {outcome: count for (_, _, _, outcome), count in work.counts.items()} == {"decided": 2, "parked": 1}

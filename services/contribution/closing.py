@@ -216,8 +216,9 @@ async def close_date(work: Work, lane: int, day: date) -> dict[str, Any]:
     connection = work.connection
     totals = dict(await connection.fetchrow(store.LANE_TOTALS, day, lane))
     totals |= dict(await connection.fetchrow(store.LANE_RELEASED, day, lane))
-    stated = await connection.fetchval(store.LAST_STATED, lane, day)
-    totals["open_before"] = orjson.loads(stated)[work.service.name]["open"] if stated else 0
+    # As it was stated: the same rows asked again could lose a cent on both sides.
+    _, stated = await stated_before(work, lane, "day", day)
+    totals["open_before"] = stated.get("open", 0)
     totals["open"] = await connection.fetchval(store.LANE_OPEN, lane, day)
     totals["reversed"] = await connection.fetchval(store_reversals.LANE_TAKEN_BACK, day, lane)
     held = await connection.fetchrow(store.LANE_HELD, lane)

@@ -95,7 +95,8 @@ async def _go_on(work: Work, lane: int, trial: Trial, lines_max: int) -> Trial |
     What overtook its line is held before it, so it is tried again once more is decided.
     """
     cache: LaneCache = work.lanes[lane].cache
-    rows = await work.connection.fetch(store.SELECT_HELD, lane, trial.last, lines_max, trial.people)
+    statement, people = (store.SELECT_HELD, ()) if trial.people is None else (store.SELECT_HELD_OF, (trial.people,))
+    rows = await work.connection.fetch(statement, lane, trial.last, lines_max, *people)
     is_last = len(rows) < lines_max
     if rows:
         await _try_page(work, lane, trial, rows, is_whole=is_last and trial.last < 0)

@@ -84,7 +84,11 @@ HELD_COLUMNS = [
 ]  # fmt: skip
 SELECT_HELD = """
 SELECT entry, trade_date, code, item, kind, participant_id, plan_id, year, resolution, resolved_for
-FROM held_lines WHERE lane = $1 AND entry > $2 AND ($4::text[] IS NULL OR participant_id = ANY($4))
+FROM held_lines WHERE lane = $1 AND entry > $2 ORDER BY entry LIMIT $3"""
+# Found by participant and put in order after: in the order of entries the server looks over all that the lane holds.
+SELECT_HELD_OF = """
+SELECT * FROM (SELECT entry, trade_date, code, item, kind, participant_id, plan_id, year, resolution, resolved_for
+               FROM held_lines WHERE lane = $1 AND entry > $2 AND participant_id = ANY($4::text[]) OFFSET 0) AS theirs
 ORDER BY entry LIMIT $3"""
 SELECT_HELD_KEYS = """
 SELECT DISTINCT lane, participant_id, plan_id, year, kind FROM held_lines WHERE lane = ANY($1::int[])"""
@@ -199,10 +203,6 @@ SELECT coalesce(sum(credited), 0)::bigint AS released FROM run_parts WHERE relea
 LANE_OPEN = """
 SELECT coalesce(sum(credited), 0)::bigint FROM run_parts WHERE lane = $1 AND trade_date <= $2
   AND (released_for IS NULL OR released_for > $2)"""
-# What the lane stated when it closed the date before: the same rows asked again could lose a cent on both sides.
-LAST_STATED = """
-SELECT totals FROM lane_days
-WHERE cycle = 'day' AND lane = $1 AND trade_date < $2 AND closed_at IS NOT NULL ORDER BY trade_date DESC LIMIT 1"""
 LANE_HELD = "SELECT count(*) AS lines, coalesce(sum(requested), 0)::bigint AS cents FROM held_lines WHERE lane = $1"
 LANE_PARKED = """
 SELECT count(*) AS items, coalesce(sum(cents), 0)::bigint AS cents FROM parked WHERE lane = $1 AND freed_for IS NULL"""

@@ -16,10 +16,8 @@ from shared.runtime.definition import Service
 from shared.runtime.factcache import FactCache
 from shared.runtime.guards import Guards
 from shared.runtime.lanes import Lane
-from shared.runtime.migrations import migrate
-from shared.runtime.settings import Settings
 from shared.runtime.work import Work
-from tests.support.cluster import fresh_database
+from tests.support.cluster import service_database
 
 THURSDAY, FRIDAY = date(2026, 11, 19), date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 17, tzinfo=UTC)
@@ -37,13 +35,10 @@ CARRIED = "new + carried = ordered + cancelled leg cents"
 
 @pytest.fixture
 async def connection(infrastructure: Infrastructure) -> AsyncIterator[asyncpg.Connection]:
-    url = await fresh_database(infrastructure, "trading")
-    await migrate("trading", Settings(DATABASE_URL=infrastructure.server_url), database=url.rpartition("/")[2])
-    opened = await asyncpg.connect(url)
-    await opened.execute(REJECTED, THURSDAY)
-    await opened.execute(ITS_LEGS, THURSDAY)
-    yield opened
-    await opened.close()
+    async with service_database(infrastructure, "trading") as opened:
+        await opened.execute(REJECTED, THURSDAY)
+        await opened.execute(ITS_LEGS, THURSDAY)
+        yield opened
 
 
 async def carried(connection: asyncpg.Connection) -> dict[str, Any]:

@@ -108,6 +108,16 @@ async def test_a_session_that_keeps_a_lane_locked_is_ended(till: Till) -> None:
             await frozen.execute("COMMIT")
 
 
+async def test_a_worker_that_the_group_gave_up_ends_nobody_s_session(till: Till) -> None:
+    """Cut off from Kafka and not from the database, it would end the rightful owner's again and again."""
+    async with session(till) as owner:
+        await owner.execute("BEGIN")
+        await owner.fetch(LOCK_LANES, [0])
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await till.claim_asking(answering(None), 1)
+        assert await owner.execute("COMMIT") == "COMMIT"
+
+
 async def test_rows_are_locked_in_the_order_of_the_lanes_wherever_they_stand_in_the_table(till: Till) -> None:
     """Two that want several lanes could otherwise wait for each other."""
     await till.connection.execute("UPDATE lanes SET owner = 'moved behind lane 1' WHERE lane = 0")

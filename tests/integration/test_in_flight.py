@@ -13,10 +13,8 @@ from shared.runtime.definition import Progress, Service
 from shared.runtime.factcache import FactCache
 from shared.runtime.guards import Guards
 from shared.runtime.lanes import Lane
-from shared.runtime.migrations import migrate
-from shared.runtime.settings import Settings
 from shared.runtime.work import Work
-from tests.support.cluster import fresh_database
+from tests.support.cluster import service_database
 
 THURSDAY, FRIDAY = date(2026, 11, 19), date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 17, tzinfo=UTC)
@@ -33,11 +31,8 @@ CORRECTED = "UPDATE orders SET status = 'confirmed', version = 2, units = 10000,
 
 @pytest.fixture
 async def connection(infrastructure: Infrastructure) -> asyncpg.Connection:
-    url = await fresh_database(infrastructure, "trading")
-    await migrate("trading", Settings(DATABASE_URL=infrastructure.server_url), database=url.rpartition("/")[2])
-    opened = await asyncpg.connect(url)
-    yield opened
-    await opened.close()
+    async with service_database(infrastructure, "trading") as opened:
+        yield opened
 
 
 async def test_a_break_corrected_before_the_builders_lane_closes_the_date_is_still_in_flight_for_it(

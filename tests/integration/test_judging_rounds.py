@@ -15,10 +15,8 @@ from shared.runtime.definition import Cycle, Service
 from shared.runtime.factcache import FactCache
 from shared.runtime.guards import Guards
 from shared.runtime.lanes import CycleState, Lane, LaneInput, prepare_lanes
-from shared.runtime.migrations import migrate
-from shared.runtime.settings import Settings
 from shared.runtime.work import Work
-from tests.support.cluster import fresh_database
+from tests.support.cluster import service_database
 
 THURSDAY, FRIDAY = date(2026, 11, 19), date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 17, tzinfo=UTC)
@@ -44,11 +42,8 @@ SERVICE = Service(
 
 @pytest.fixture
 async def connection(infrastructure: Infrastructure) -> asyncpg.Connection:
-    url = await fresh_database(infrastructure, "trading")
-    await migrate("trading", Settings(DATABASE_URL=infrastructure.server_url), database=url.rpartition("/")[2])
-    opened = await asyncpg.connect(url)
-    yield opened
-    await opened.close()
+    async with service_database(infrastructure, "trading") as opened:
+        yield opened
 
 
 async def test_the_value_date_is_decided_when_nothing_is_left_to_judge_and_no_beat_judges_all(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.cluster import Infrastructure
+from shared.runtime.migrations import migrate
+from shared.runtime.settings import Settings
 from tests.support.waiting import eventually
 
 _numbers = itertools.count(1)
@@ -39,6 +42,18 @@ async def fresh_database(infrastructure: Infrastructure, name: str) -> str:
     finally:
         await connection.close()
     return infrastructure.url_of(database)
+
+
+@asynccontextmanager
+async def service_database(infrastructure: Infrastructure, service: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to a database of its own with all tables of a service."""
+    url = await fresh_database(infrastructure, service)
+    await migrate(service, Settings(DATABASE_URL=infrastructure.server_url), database=url.rpartition("/")[2])
+    connection = await asyncpg.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def unique_topics(infrastructure: Infrastructure, *names: str, partitions: int = 4) -> list[str]:

@@ -6,13 +6,14 @@ import os
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 from deploy.cluster import Infrastructure
+from deploy.cluster.processes import ProcessIdentity
 from deploy.cluster.state import ProcessRecord, State
 
 BENCH, BROKER, POSTGRES, SUPERVISOR = "bench", "broker", "postgres", "supervisor"
@@ -28,17 +29,47 @@ def group_of(record: ProcessRecord) -> str:
 def cpu_seconds(state: State) -> dict[str, float]:
     """CPU seconds used so far, by process group; PostgreSQL with all its backends, also those that ended."""
     seconds: defaultdict[str, float] = defaultdict(float)
+    for (group, _), spent in _by_process(state).items():
+        seconds[group] += spent
+    return seconds
+
+
+def _by_process(state: State) -> dict[tuple[str, ProcessIdentity], float]:
+    """CPU seconds of each process that lives, with its group."""
+    seconds = {}
     for record in [*state.processes.values(), state.supervisor]:
         try:
             process = psutil.Process(record.pid)
-            if record.kind == POSTGRES:
-                seconds[POSTGRES] += _with_children(process)
-            else:
-                seconds[group_of(record)] += _own(process)
+            spent = _with_children(process) if record.kind == POSTGRES else _own(process)
         except psutil.NoSuchProcess:
             continue
-    seconds[BENCH] += _own(psutil.Process(os.getpid()))
+        seconds[group_of(record), record.identity] = spent
+    seconds[BENCH, ProcessIdentity(os.getpid(), "")] = _own(psutil.Process(os.getpid()))
     return seconds
+
+
+class Spending:
+    """CPU seconds from now on, also of processes that are killed meanwhile and of those started in their place.
+
+    A process counts from its own zero. One that died counts as far as it was last looked at: who kills looks first.
+    """
+
+    def __init__(self, state: Callable[[], State]) -> None:
+        self._state = state
+        self._before = _by_process(state())
+        self._latest = dict(self._before)
+
+    def look(self) -> None:
+        """Note what every living process has used."""
+        self._latest |= _by_process(self._state())
+
+    def by_group(self) -> dict[str, float]:
+        """CPU seconds since the start, by process group."""
+        self.look()
+        seconds: defaultdict[str, float] = defaultdict(float)
+        for process, spent in self._latest.items():
+            seconds[process[0]] += spent - self._before.get(process, 0.0)
+        return {group: round(seconds[group], 3) for group in sorted(seconds)}
 
 
 def backend_seconds(state: State) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -23,10 +23,18 @@ class Blow:
     ready_after: float | None = None
 
 
-async def kill_workers(cluster: Cluster, began: float, moments: Sequence[float], seed: int, blows: list[Blow]) -> None:
+async def kill_workers(  # One call says all of a kill run: whom, when, who looks first, where it is noted.
+    cluster: Cluster,
+    began: float,
+    moments: Sequence[float],
+    seed: int,
+    look: Callable[[], None],
+    blows: list[Blow],
+) -> None:
     """Kill a random worker at each of ``moments`` (seconds after ``began``); every blow is added to ``blows``.
 
-    A blow does not wait until the worker before is back. One that is dead already can't be hit.
+    ``look`` is called right before a blow: what the worker used until then is asked of a living
+    process. A blow does not wait until the worker before is back. One that is dead already can't be hit.
     """
     dice = random.Random(seed)
     async with asyncio.TaskGroup() as watching:
@@ -34,6 +42,7 @@ async def kill_workers(cluster: Cluster, began: float, moments: Sequence[float],
             await asyncio.sleep(max(0.0, began + moment - time.time()))
             chosen = dice.choice(sorted(cluster.worker_pids()) or sorted(one.name for one in cluster.workers()))
             service, _, index = chosen.rpartition("-")
+            look()
             blow = Blow(chosen, time.time())
             blows.append(blow)
             cluster.kill_worker(service, int(index))

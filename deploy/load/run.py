@@ -53,6 +53,8 @@ class Run:
     payday: date = FIRST_PAYDAY
     closed: list[dict[str, Any]] = field(default_factory=list)
     blows: list[killing.Blow] = field(default_factory=list)
+    spending: costs.Spending | None = None
+    """CPU of the cluster's processes, when they are on this machine, from the first line on."""
     began: float = 0.0
 
     async def prepare(self) -> None:
@@ -111,7 +113,8 @@ class Run:
         profile, wish, tasks = self.wish.shape, self.wish, []
         if kills := profile.kills(wish.seconds):
             cluster = self.target.processes
-            blows = killing.kill_workers(cluster, self.began, kills, wish.seed, self.blows)
+            assert self.spending is not None  # Processes that may be killed are on this machine.
+            blows = killing.kill_workers(cluster, self.began, kills, wish.seed, self.spending.look, self.blows)
             tasks.append(asyncio.create_task(blows))
         if wish.close and (cuts := profile.cuts(wish.seconds)):
             tasks.append(asyncio.create_task(self._cut_meanwhile(cuts)))
@@ -191,12 +194,12 @@ async def run_load(target: Target, wish: Wish, say: Say) -> LoadResult:
         flight = Flight(crowd, _schedule(wish, count))
         say(f"{wish.name}: {'up to ' if wish.latency_from == 'sent' else ''}{count} lines")
         memory = {"start": memory_mb(target)}
-        cpu_before, elsewhere = _cpu(target), OtherWork()
+        run.spending, elsewhere = _spending(target), OtherWork()
         async with following(target.config, target.partitions, flight) as follower:
             await run.drive(flight)
             if follower.done():
                 follower.result()
-        cpu = costs.used(cpu_before, _cpu(target))
+        cpu = run.spending.by_group() if run.spending else {}
         others = elsewhere.share(sum(cpu.values())) if target.cluster else None
         memory |= {"end": memory_mb(target), "peak": _peak(target)}
         owners = await run.finish(flight)
@@ -210,8 +213,9 @@ def _schedule(wish: Wish, count: int) -> Any:
     return intended_seconds(wish.shape.pieces(wish.rate, wish.seconds))
 
 
-def _cpu(target: Target) -> dict[str, float]:
-    return costs.cpu_seconds(target.cluster.state) if target.cluster else {}
+def _spending(target: Target) -> costs.Spending | None:
+    cluster = target.cluster
+    return costs.Spending(lambda: cluster.state) if cluster else None
 
 
 def _peak(target: Target) -> dict[str, int]:

@@ -36,6 +36,7 @@ def test_a_run_is_answered_line_by_line_proven_and_drawn(tmp_path: Path, profile
     assert right["accepted_cents"] == right["expected_cents"] == right["invested_cents"]
     assert [day["proof"] for day in right["days"]] == ["ok"] * (2 if profile == "cutoff-rush" else 1)
     assert len(result["kills"]) == (1 if profile == "kill" else 0)
+    assert min(result["cpu_seconds"].values()) >= 0
     assert {path.name for path in tmp_path.iterdir()} == {
         "result.json", "latency.png", "throughput.png", "distribution.png", "index.html",
     }  # fmt: skip
@@ -97,6 +98,7 @@ def test_a_shape_of_ones_own_is_offered_with_its_closes_and_kills(tmp_path: Path
     assert right["accepted_cents"] == right["invested_cents"]
     assert [day["proof"] for day in right["days"]] == ["ok", "ok"]
     assert [round(blow["second"]) for blow in result["kills"]] == [3, 5]
+    assert min(result["cpu_seconds"].values()) >= 0
 
 
 def test_servers_elsewhere_are_refused_before_anything_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,10 +20,18 @@ if TYPE_CHECKING:
 
 backup_app = typer.Typer(no_args_is_help=True, help="Back up and restore the services' databases (docs/recovery.md).")
 
+
+class Service(StrEnum):
+    """Whose database it is."""
+
+    contribution = "contribution"
+    allocation = "allocation"
+    trading = "trading"
+    valuation = "valuation"
+
+
 BackupOption = Annotated[Path, typer.Option("--backup", help="Folder of the backup.")]
-ServicesOption = Annotated[
-    list[str], typer.Option("--service", help="contribution, allocation, trading or valuation; may be repeated.")
-]
+ServicesOption = Annotated[list[Service], typer.Option("--service", help="May be repeated.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -89,6 +98,8 @@ def restore(
         moment = None if at == "end" else datetime.fromisoformat(at)
     except ValueError:
         fail(f"{at} is not a moment such as 2026-11-20T21:00:00Z", as_json=as_json, status=2)
+    if moment is not None and moment.tzinfo is None:
+        fail(f"{at} needs a time zone, as in 2026-11-20T21:00:00Z", as_json=as_json, status=2)
     try:
         kept = restore_services(_address(folder), backup.resolve(), moment, service)
     except TROUBLE as problem:
@@ -127,7 +138,7 @@ def rejoin(
 @backup_app.command()
 def rebuild(
     service: Annotated[
-        list[str] | None, typer.Option("--service", help="Only this one and every one after it; may be repeated.")
+        list[Service] | None, typer.Option("--service", help="Only this one and every one after it; may be repeated.")
     ] = None,
     folder: FolderOption = None,
     as_json: JsonOption = False,

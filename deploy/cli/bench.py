@@ -136,6 +136,8 @@ def scale(
         counts, parts = ([int(one) for one in text.split(",")] for text in (workers, partitions))
     except ValueError:
         fail("--workers and --partitions take numbers with commas between", as_json=as_json, status=2)
+    if min(counts) < 1:
+        fail(f"--workers takes numbers from 1 on, not {min(counts)}", as_json=as_json, status=2)
     for count in parts:
         _check_partitions(count, as_json=as_json)
     try:
@@ -161,7 +163,7 @@ def _check_rounds(rounds: int, compare_rules: bool, *, as_json: bool) -> None:
 
 
 def _check_partitions(partitions: int, *, as_json: bool) -> None:
-    if partitions & (partitions - 1):
+    if partitions < 1 or partitions & (partitions - 1):
         fail(f"--partitions must be a power of two, not {partitions}", as_json=as_json, status=2)
 
 

@@ -50,17 +50,24 @@ def up(
     intake: Annotated[bool, typer.Option(help="Take payroll files over HTTP.")] = True,
     fast_broker: Annotated[bool, typer.Option("--fast-broker", help="Tune Kafka for load, not start-up.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Never fetch anything.")] = False,
-    jars: Annotated[Path | None, typer.Option(help="Folder with Kafka's jars, for machines without a network.")] = None,
+    jars: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Folder with Kafka's jars, for machines without a network."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Start Kafka, PostgreSQL, the four services and the simulated custodian."""
     if partitions & (partitions - 1):
         fail(f"--partitions must be a power of two, not {partitions}", as_json=as_json, status=2)
     try:
+        counts = parse_workers(workers or [])
+    except ClusterError as problem:
+        fail(str(problem), as_json=as_json, status=2)
+    try:
         refuse_if_running(folder)
         options: dict[str, Any] = {
             "partitions": partitions,
-            "workers": parse_workers(workers or []),
+            "workers": counts,
             "market_mode": market_mode,
             "custodian": custodian,
             "intake": intake,

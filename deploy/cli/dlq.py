@@ -68,6 +68,7 @@ def show(
     from deploy.operate.letters import show_letter
     from deploy.operate.target import TROUBLE, find_cluster
 
+    _refuse_no_ids([letter], as_json=as_json)
     try:
         document = asyncio.run(show_letter(find_cluster(folder), letter))
     except TROUBLE as problem:
@@ -77,6 +78,17 @@ def show(
         return
     for name, value in document.items():
         out.print(f"{name}: {_shown(value)}", markup=False)
+
+
+def _refuse_no_ids(texts: list[str], *, as_json: bool) -> None:
+    """End with 2 for what can't be an id, before anything is asked or sent."""
+    from deploy.operate.letters import LetterId, UnknownLetter
+
+    try:
+        for text in texts:
+            LetterId.parse(text)
+    except UnknownLetter as problem:
+        fail(str(problem), as_json=as_json, status=2)
 
 
 def _shown(value: Any) -> str:
@@ -103,6 +115,7 @@ def replay(
     from deploy.operate.replay import replay as replay_all
     from deploy.operate.target import TROUBLE, find_cluster
 
+    _refuse_no_ids(letters, as_json=as_json)
     asker = by or _user()
     try:
         done = asyncio.run(replay_all(find_cluster(folder), letters, by=asker, dry_run=dry_run, again=again))

@@ -125,7 +125,7 @@ def profit_sharing(
     try:
         cents = cents_of(amount)
     except ValueError as problem:
-        fail(str(problem), as_json=as_json)
+        fail(str(problem), as_json=as_json, status=2)
     asked = {
         "kind": "discretionary", "plan_id": plan, "year": year, "cents": cents, "method": method, "source": source,
     }  # fmt: skip
@@ -191,9 +191,10 @@ def _give(
     from deploy.operate.target import TROUBLE, find_cluster
 
     paid_on = date(asked["year"], 12, 31) if pay_date is None else pay_date.date()
+    if paid_on.year != asked["year"]:
+        outside = f"the pay date {paid_on} lies outside {asked['year']}, whose limits the money uses"
+        fail(outside, as_json=as_json, status=2)
     try:
-        if paid_on.year != asked["year"]:
-            raise ValueError(f"the pay date {paid_on} lies outside {asked['year']}, whose limits the money uses")
         money = asyncio.run(give(find_cluster(folder), asked, payroll, paid_on, dry_run=dry_run))
     except (*TROUBLE, ValueError) as problem:
         fail(str(problem), as_json=as_json)

@@ -44,7 +44,10 @@ def held(
     """List the payroll lines that are held, and what each waits for."""
     from deploy.operate.heldlines import held_lines
     from deploy.operate.target import TROUBLE, find_cluster
+    from shared.events.codes import CODES
 
+    if code is not None and code not in CODES:
+        fail(f"{code} is no reason code; docs/reason-codes.md lists them", as_json=as_json, status=2)
     try:
         lines = asyncio.run(held_lines(find_cluster(folder), code))
     except TROUBLE as problem:

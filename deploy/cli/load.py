@@ -238,7 +238,11 @@ def compare(
 def _read(path: Path) -> LoadResult:
     from deploy.load.result import LoadResult
 
-    return LoadResult.model_validate_json((path / RESULT_NAME if path.is_dir() else path).read_text())
+    file = path / RESULT_NAME if path.is_dir() else path
+    try:
+        return LoadResult.model_validate_json(file.read_bytes())
+    except ValueError as problem:  # Its own words are many lines.
+        raise ValueError(f"{file} is no result of `nestwork load run`") from problem
 
 
 def _print_comparison(document: dict[str, Any]) -> None:

@@ -41,3 +41,6 @@ def main() -> None:
     except typer.Abort:
         answer_failure("aborted", as_json=True)
         sys.exit(1)
+    except Exception as bug:  # Ours to mend, hence the stack trace; who reads the document still gets one.
+        answer_failure(f"{type(bug).__name__}: {bug}", as_json=True)
+        raise

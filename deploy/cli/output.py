@@ -44,6 +44,7 @@ def fail(message: str, *, as_json: bool, status: int = 1, **fields: Any) -> NoRe
 
 def answer_failure(message: str, *, as_json: bool, **fields: Any) -> None:
     """Say why a command failed, in the form that was asked for."""
+    message = message or "there was no answer in time"  # A timeout has no words of its own.
     if as_json:
         print_document({"ok": False, "error": message, **fields})
     err.print(f"nestwork: {message}", markup=False)

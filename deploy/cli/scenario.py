@@ -39,7 +39,7 @@ def run(
 ) -> None:
     """Run FILES together on a fresh embedded cluster; exit status 0 only if none differs."""
     if partitions & (partitions - 1):
-        fail(f"--partitions must be a power of two, not {partitions}", as_json=as_json)
+        fail(f"--partitions must be a power of two, not {partitions}", as_json=as_json, status=2)
     try:
         runs = asyncio.run(_with_progress(files, workers, partitions))
     except ClusterError as problem:

@@ -23,5 +23,9 @@ class ClusterMissing(ClusterError):
     """There is no cluster in this folder."""
 
 
+class StateUnreadable(ClusterError):
+    """The folder is none of a cluster's, or what was written down about its cluster is damaged."""
+
+
 class StartFailed(ClusterError):
     """A process of the cluster did not become ready; the message ends with its log."""

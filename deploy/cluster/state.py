@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from deploy.cluster.errors import StateUnreadable
 from deploy.cluster.processes import ProcessIdentity
 
 STATE_FILE = "cluster.json"
@@ -63,11 +64,21 @@ class State:
 
 
 def read_state(folder: Path) -> State | None:
-    """The state of the cluster in a folder, or None when there never was one."""
+    """The state of the cluster in a folder, or None when there never was one. Raises ``StateUnreadable``."""
+    file = folder / STATE_FILE
     try:
-        document: dict[str, Any] = json.loads((folder / STATE_FILE).read_text())
+        return _state(json.loads(file.read_text()))
     except FileNotFoundError:
         return None
+    except OSError as problem:
+        raise StateUnreadable(f"{file} can't be read: {problem.strerror or problem}") from problem
+    except (ValueError, TypeError, KeyError, AttributeError) as problem:
+        raise StateUnreadable(
+            f"{file} does not describe a cluster; if none of it runs any more, remove that file"
+        ) from problem
+
+
+def _state(document: dict[str, Any]) -> State:
     document["supervisor"] = ProcessRecord(**document["supervisor"])
     document["processes"] = {name: ProcessRecord(**record) for name, record in document["processes"].items()}
     return State(**document)

@@ -57,8 +57,8 @@ async def replay(
 ) -> list[Replay]:
     """Send letters again and free participants, in the order given; one that can't be does not stop the others."""
     producer = kafka_producer(config)
-    await producer.start()
     try:
+        await producer.start()
         return [await _one(Replayer(config, producer, by, dry_run, again, seconds), text) for text in ids]
     finally:
         await producer.stop()

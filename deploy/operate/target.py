@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 from aiokafka.errors import KafkaError
 
-from deploy.cluster.errors import ClusterMissing
+from deploy.cluster.errors import ClusterError
 from deploy.cluster.launch import require_state
 from shared.runtime.errors import NestworkError
 from shared.runtime.settings import Settings
@@ -44,8 +44,8 @@ def of_folder(folder: Path) -> Settings:
     """How to reach the cluster that was started in ``folder``. Raises ``NoCluster`` when none runs there."""
     try:
         state = require_state(folder)
-    except ClusterMissing as missing:
-        raise NoCluster(str(missing)) from None
+    except ClusterError as problem:
+        raise NoCluster(str(problem)) from None
     if not state.supervisor.identity.alive() or state.phase != "running":
         raise NoCluster(f"the cluster of {folder} is not running; `nestwork up --folder {folder}` starts it")
     given: dict[str, Any] = {

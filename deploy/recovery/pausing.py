@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from deploy.cluster import processes
-from deploy.cluster.errors import ClusterMissing
+from deploy.cluster.errors import ClusterError
 from deploy.cluster.launch import answers, require_state
 from deploy.cluster.state import ProcessRecord
 from deploy.operate.target import NoCluster, OperatorError
@@ -52,6 +52,6 @@ def _is_back(record: ProcessRecord) -> bool:
 def _paused(folder: Path) -> list[ProcessRecord]:
     try:
         state = require_state(folder)
-    except ClusterMissing as missing:
-        raise NoCluster(str(missing)) from None
+    except ClusterError as problem:
+        raise NoCluster(str(problem)) from None
     return [record for record in state.processes.values() if record.kind in PAUSED_KINDS]

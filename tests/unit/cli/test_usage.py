@@ -10,6 +10,7 @@ import pytest
 
 from deploy.cli.load import write_result
 from deploy.cli.main import main
+from deploy.cli.output import answer_failure
 from tests.unit.load.test_compare import a_result
 
 
@@ -39,6 +40,21 @@ def servers_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
         ("bench payday --rounds 1000", "--rounds 1000"),
         ("bench payday --rounds 100 --compare-rules", "--rounds 100"),
         ("bench scale --partitions 8,9", "power of two"),
+        ("bench scale --partitions 0", "power of two"),
+        ("bench scale --workers 0", "--workers"),
+        ("up --workers banking=1", "there is no service banking"),
+        ("up --workers trading=0", "SERVICE=N"),
+        ("up --workers x", "SERVICE=N"),
+        ("up --jars nowhere", "'--jars'"),
+        ("scenario run one.yaml --partitions 6", "power of two"),
+        ("employer true-up P 2026 --payroll R --pay-date 2025-01-01", "outside 2026"),
+        ("employer profit-sharing P 2026 --payroll R --amount abc", "abc"),
+        ("backup restore --backup b --at 2026-11-20T21:00:00 --service trading", "time zone"),
+        ("backup restore --backup b --at end --service banking", "banking"),
+        ("backup rebuild --service banking", "banking"),
+        ("dlq show nonsense", "no id"),
+        ("dlq replay trading:1 nonsense", "no id"),
+        ("law held --code NOPE", "no reason code"),
         ("prove", "trade_date"),
         ("prove yesterday", "yesterday"),
         ("day close 2026-11-20 --nope", "--nope"),
@@ -86,3 +102,40 @@ def test_the_folder_of_the_result_is_made_and_left_empty_before_the_run(
 ) -> None:
     assert run(monkeypatch, "load", "run", "--out", str(tmp_path / "a" / "b")) == 1
     assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["up", "status", "down", "prove 2026-11-20", "backup pause"])
+@pytest.mark.parametrize("state", ["", "{no json", "{}", "[]"])
+def test_a_folder_that_is_no_clusters_is_named_and_no_stack_trace(
+    tmp_path: Path, command: str, state: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cluster.json").write_text(state)
+    for folder in (tmp_path, tmp_path / "cluster.json"):
+        assert run(monkeypatch, *command.split(), "--folder", str(folder), "--json") == 1
+        assert str(folder / "cluster.json") in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_a_result_that_is_none_is_named_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "result.json").write_bytes(b"\xff\xfe")
+    assert run(monkeypatch, "load", "compare", str(tmp_path), str(tmp_path), "--json") == 2
+    assert "is no result of" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_a_timeout_says_something_although_it_has_no_words(capsys: pytest.CaptureFixture[str]) -> None:
+    answer_failure(str(TimeoutError()), as_json=True)
+    assert json.loads(capsys.readouterr().out)["error"]
+
+
+def test_a_fault_of_ours_is_a_document_and_a_stack_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("deploy.cli.main.app", lambda **_: broken())
+    monkeypatch.setattr(sys, "argv", ["nestwork", "status", "--json"])
+    with pytest.raises(RuntimeError):
+        main()
+    assert "a bug" in json.loads(capsys.readouterr().out)["error"]

@@ -105,7 +105,7 @@ def test_the_command_prints_one_document_and_fails_when_a_file_differs(tmp_path:
 
 def test_partitions_must_be_a_power_of_two(tmp_path: Path) -> None:
     status, document = nestwork("scenario", "run", str(tmp_path / "missing.yaml"), "--partitions", "6")
-    assert status == 1
+    assert status == 2
     assert "power of two" in document["error"]
 
 

@@ -12,9 +12,8 @@ from shared.runtime.work import Work
 
 
 async def read_date(work: Work, lane: int, day: date) -> Progress:
-    """Settle what waited for a fund."""
-    await settle_held(work, lane, day)
-    return Progress.DONE
+    """Settle what waited for a fund, slice by slice."""
+    return Progress.DONE if await settle_held(work, lane, day) else Progress.MORE
 
 
 async def close_date(work: Work, lane: int, day: date) -> dict[str, Any]:

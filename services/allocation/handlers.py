@@ -26,6 +26,8 @@ from shared.values.trading_days import date_text, day_after
 
 RULE_SET = "2026.1"
 LINES_PER_RECORD = 400
+HELD_PER_TRANSACTION = 4_000
+"""Settled in one, of all lanes together: a new plan's people may all choose before its funds are known."""
 INSTRUCTED = "nestwork.trades.instructed.v1"
 RECEIPT = "nestwork.participant.receipt.v1"
 STATUS = {"a": "accepted", "r": "rejected", "h": "held"}
@@ -177,28 +179,31 @@ async def refuse_request(work: Work, items: list[PublicRecord]) -> None:
         _say(work, item, "rejected", place, "NOT_SUPPORTED_YET", item.ce_type)
 
 
-async def settle_held(work: Work, lane: int, day: date) -> None:
-    """The date ends: held elections whose fund came are accepted, the others rejected.
+async def settle_held(work: Work, lane: int, day: date) -> bool:
+    """The date ends: held elections whose fund came are accepted, the others rejected; true when all of them are.
 
     An election keeps the date it was received for, also the time before the first cut: whether its fund's fact was
     read a moment before or after it must not change from when it governs. Only counts follow the named date.
     """
-    rows = await work.connection.fetch(store.SELECT_HELD, lane)
+    room = HELD_PER_TRANSACTION - work.backlog_done
+    if room <= 0:
+        return False
+    rows = await work.connection.fetch(store.SELECT_HELD, lane, day, room)
     items = [msgspec.msgpack.decode(row["item"], type=PublicRecord) for row in rows]
     answered = await _versions(work, items)
-    done = []
+    settled = []
     for row, item in zip(rows, items, strict=True):
-        counted_for = row["trade_date"]
-        if counted_for > day:
-            continue
         bucket = bucket_of(item.key)
         status = _decide(work, answered, item, bucket, closing=True)
-        work.count(lane, item.topic, counted_for, "held", -1)
-        work.count(lane, item.topic, counted_for, "decided")
-        await work.connection.execute(store.UPDATE_IDENTITY, bucket, UUID(item.identity), status.encode())
-        done.append(row["entry"])
+        work.count(lane, item.topic, row["trade_date"], "held", -1)
+        work.count(lane, item.topic, row["trade_date"], "decided")
+        settled.append((bucket, UUID(item.identity), status.encode()))
+    if settled:
+        await work.connection.execute(store.SETTLE_IDENTITIES, *map(list, zip(*settled, strict=True)))
+        await work.connection.execute(store.DELETE_HELD, lane, [row["entry"] for row in rows])
     await _save(work, answered)
-    await work.connection.execute(store.DELETE_HELD, lane, done)
+    work.backlog_done += len(rows)
+    return len(rows) < room
 
 
 async def _save(work: Work, answered: Answered) -> None:

@@ -15,7 +15,8 @@ SELECT asked.participant_id, asked.plan_id, e.version, e.parts
 FROM unnest($1::text[], $2::text[]) AS asked(participant_id, plan_id)
 CROSS JOIN LATERAL (SELECT version, parts FROM elections
                     WHERE participant_id = asked.participant_id AND plan_id = asked.plan_id AND effective_from <= $3
-                    ORDER BY version DESC LIMIT 1) AS e"""
+                    ORDER BY effective_from DESC, version DESC LIMIT 1) AS e"""
+# By date first: an election that was held may be accepted, at the end of its date, after one of the date that follows.
 ELECTIONS_OF = """
 SELECT plan_id, version, received_for, effective_from, recorded_at, parts FROM elections WHERE participant_id = $1
 ORDER BY plan_id, version"""
@@ -37,9 +38,13 @@ CROSS JOIN LATERAL (SELECT i.identity, i.body_hash, i.status
                     FROM identities AS i
                     WHERE i.bucket = asked.bucket AND i.identity = asked.identity OFFSET 0) AS found"""
 IDENTITY_COLUMNS = ["bucket", "identity", "body_hash", "trade_date", "entry", "status"]
-UPDATE_IDENTITY = "UPDATE identities SET status = $3 WHERE bucket = $1 AND identity = $2"
+SETTLE_IDENTITIES = """
+UPDATE identities SET status = d.status
+FROM unnest($1::smallint[], $2::uuid[], $3::"char"[]) AS d(bucket, identity, status)
+WHERE identities.bucket = d.bucket AND identities.identity = d.identity"""
 HELD_COLUMNS = ["lane", "entry", "trade_date", "recorded_at", "item"]
-SELECT_HELD = "SELECT entry, trade_date, item FROM held_requests WHERE lane = $1 ORDER BY entry"
+SELECT_HELD = """
+SELECT entry, trade_date, item FROM held_requests WHERE lane = $1 AND trade_date <= $2 ORDER BY entry LIMIT $3"""
 DELETE_HELD = "DELETE FROM held_requests WHERE lane = $1 AND entry = ANY($2::bigint[])"
 LANE_TOTALS = """
 SELECT count(*) AS lines, coalesce(sum(-amounts[cardinality(amounts)]), 0)::bigint AS cents

@@ -18,6 +18,7 @@ from shared.events.topics import CONTRIBUTIONS_RELEASED, TRADES_INSTRUCTED
 from shared.runtime.settings import Settings
 
 DIGEST_MODULUS = 10**18
+BUY, SELL = "buy", "sell"
 
 Money = tuple[int, int]
 """(cents, units)."""
@@ -115,8 +116,22 @@ async def _ordered(books: Books, config: Settings, day: date) -> list[Equation]:
         Equation("digest of instructed legs = of order legs", int(instructed["digest"]), int(packed["digest"])),
         none_of("leg packs whose total is not their legs", await book.whole(store_flow.PACKS_UNEQUAL, day)),
         *against_legs,
+        *await taken_over(book, day),
         *agree("orders in the books = in the public log", kept, await orders_said(config, day, decimals)),
     ]
+
+
+async def taken_over(book: Book, day: date) -> list[Equation]:
+    """Each order is what was packed new for its date and what was rejected before, cents of buys and units of sells."""
+    sides: list[dict[tuple[str, str, str], int]] = []
+    for statement in (store_flow.NEW_AND_CARRIED, store_flow.ORDERED_BY_SIDE):
+        rows = await book.rows(statement, day)
+        sides.append({(row["plan_id"], row["fund_id"], row["side"]): row["amount"] for row in rows})
+    equations = []
+    for side, unit in ((BUY, "cents"), (SELL, "units")):
+        packed, ordered = ({key: amount for key, amount in one.items() if key[2] == side} for one in sides)
+        equations += agree(f"new legs + rejected orders = {side} orders, {unit}", packed, ordered)
+    return equations
 
 
 async def _filled(books: Books, day: date) -> list[Equation]:

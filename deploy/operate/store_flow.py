@@ -91,6 +91,13 @@ ORDERED = "SELECT order_id, amount FROM orders WHERE trade_date = $1 AND unit = 
 ORDERED_LEGS = """
 SELECT order_id, sum(p.total)::bigint AS amount FROM order_legs AS p JOIN orders AS o USING (order_id)
 WHERE o.trade_date = $1 AND o.unit = $2 AND o.carried_to IS NULL GROUP BY order_id"""
+ORDERED_BY_SIDE = "SELECT plan_id, fund_id, side, amount FROM orders WHERE trade_date = $1"
+# Legs stay of the date they were packed for, whatever order has them; what is carried counts as it was rejected.
+NEW_AND_CARRIED = """
+SELECT plan_id, fund_id, side, sum(amount)::bigint AS amount FROM (
+    SELECT plan_id, fund_id, side, total AS amount FROM order_legs WHERE trade_date = $1
+    UNION ALL SELECT plan_id, fund_id, side, amount FROM orders WHERE carried_to = $1) AS part
+GROUP BY plan_id, fund_id, side"""
 ORDERS_SAID = "SELECT order_id, amount FROM orders WHERE trade_date = $1"
 ACCEPTED = """
 SELECT c.order_id, c.version, c.status, CASE o.side WHEN 'buy' THEN c.cents ELSE -c.cents END AS cents,

@@ -89,11 +89,15 @@ LANE_PARKED_REVERSALS = """
 SELECT -coalesce(sum(CASE WHEN trade_date = $2 THEN cents ELSE 0 END
                      - CASE WHEN freed_for = $2 THEN cents ELSE 0 END), 0)::bigint
 FROM parked WHERE lane = $1 AND topic = $3 AND cents < 0 AND (trade_date = $2 OR freed_for = $2)"""
+# What is carried, by the amounts of the rejected orders, not by the legs that were moved: those are the other side.
 SELL_UNITS = """
 SELECT (SELECT coalesce(sum(amount), 0)::bigint FROM orders
         WHERE trade_date = $1 AND unit = 'shares') AS ordered_units,
-       (SELECT coalesce(sum(total), 0)::bigint FROM order_legs
-        WHERE order_date = $1 AND side = 'sell') AS ordered_leg_units"""
+       (SELECT coalesce(sum(amount), 0)::bigint FROM orders
+        WHERE carried_to = $1 AND unit = 'shares') AS carried_leg_units,
+       coalesce(sum(total) FILTER (WHERE trade_date = $1), 0)::bigint AS sell_leg_units,
+       coalesce(sum(total), 0)::bigint AS ordered_leg_units
+FROM order_legs WHERE order_date = $1 AND side = 'sell'"""
 LANE_PLAN_CASH_POSTED = """
 SELECT plan_id, sum(amounts[3] + amounts[4])::bigint AS cents
 FROM journal WHERE lane = $1 AND kind IN ('plan_cash', 'plan_cash_reversed') AND trade_date = $2 GROUP BY plan_id"""

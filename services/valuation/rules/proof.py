@@ -88,7 +88,7 @@ def _reversal_equations(summed: Mapping[str, Counter[str]]) -> Equations:
     """The way back of reversed cents whose line was released on an earlier date."""
     contribution, allocation = summed.get("contribution", Counter()), summed.get("allocation", Counter())
     trading, value = summed.get("trading", Counter()), summed.get("trading.value", Counter())
-    return {
+    return _sell_equations(trading) | {
         "reversed after release = taken back cents": equation(
             contribution["reversed"], allocation["reversed_cents"] + allocation["parked_reversed_cents"]
         ),
@@ -99,11 +99,20 @@ def _reversal_equations(summed: Mapping[str, Counter[str]]) -> Equations:
             trading["reversed_cents"] + trading["reversals_waited"],
             trading["sold_cost_cents"] + trading["cancelled_cents"] + trading["reversals_waiting"],
         ),
-        "sell legs = order units": equation(trading["ordered_leg_units"], trading["ordered_units"]),
         "sold + cancelled = plan cash cents": equation(
             value["sold_cents"] + trading["cancelled_cents"], value["plan_cash_posted"]
         ),
     }
+
+
+def _sell_equations(trading: Counter[str]) -> Equations:
+    """Share units of what is sold, up to the orders."""
+    equations = {"sell legs = order units": equation(trading["ordered_leg_units"], trading["ordered_units"])}
+    if "carried_leg_units" in trading:  # A builder of the release before does not say it.
+        equations["new + carried = ordered leg units"] = equation(
+            trading["sell_leg_units"] + trading["carried_leg_units"], trading["ordered_leg_units"]
+        )
+    return equations
 
 
 def plan_cash(lanes: Iterable[Stages]) -> dict[str, int]:

@@ -42,7 +42,8 @@ def a_lane(lines: int) -> dict[str, dict[str, Any]]:
         "allocation": {"cents": cents - 7, "parked_cents": 7, "reversed_cents": 57, "parked_reversed_cents": 3},
         "trading": {
             "cents": cents - 7, "leg_cents": cents - 7, "carried_leg_cents": 4, "ordered_leg_cents": cents - 8,
-            "ordered_cents": cents - 8, "ordered_leg_units": 9, "ordered_units": 9, "reversed_cents": 55,
+            "ordered_cents": cents - 8, "sell_leg_units": 6, "carried_leg_units": 3,
+            "ordered_leg_units": 9, "ordered_units": 9, "reversed_cents": 55,
             "parked_reversed_cents": 2, "reversals_waited": 10, "sold_cost_cents": 40, "cancelled_cents": 5,
             "reversals_waiting": 20,
         },

@@ -12,7 +12,6 @@ import typer
 from rich.progress import Progress
 
 from deploy.cli.output import JsonOption, err, fail, out, print_document
-from deploy.cluster import ClusterError
 
 if TYPE_CHECKING:
     from deploy.scenarios.filerun import FileRun
@@ -40,10 +39,7 @@ def run(
     """Run FILES together on a fresh embedded cluster; exit status 0 only if none differs."""
     if partitions & (partitions - 1):
         fail(f"--partitions must be a power of two, not {partitions}", as_json=as_json, status=2)
-    try:
-        runs = asyncio.run(_with_progress(files, workers, partitions))
-    except ClusterError as problem:
-        fail(str(problem), as_json=as_json)
+    runs = asyncio.run(_with_progress(files, workers, partitions))
     if as_json:
         print_document(as_document(runs))
     else:

@@ -19,7 +19,7 @@ import aiohttp
 import orjson
 from aiokafka.errors import KafkaError
 
-from deploy.cluster import Cluster
+from deploy.cluster import Cluster, ClusterError
 from deploy.scenarios.expectations import AsOf
 from deploy.scenarios.expected import NOT_SUPPORTED_YET, expected_differences
 from deploy.scenarios.facts import CLOSE_REQUESTED, VALUE_REQUESTED, Outgoing, day_command
@@ -93,12 +93,22 @@ async def run_files(
     on_day: OnDay | None = None,
     wait_seconds: float = WAIT_SECONDS,
 ) -> list[FileRun]:
-    """Run ``files`` on one cluster; the results stand in their order. A file that cannot run differs from the start."""
+    """Run ``files`` on one cluster; the results stand in their order. A file that cannot run differs from the start.
+
+    A cluster that does not start, or is lost on the way, is a difference of every file that needed it.
+    """
     runs = [_prepare(index, file) for index, file in enumerate(files)]
     runnable = [run for run in runs if run.can_run]
-    if runnable:
+    if not runnable:
+        return runs
+    try:
         async with _cluster(runnable, workers, partitions, cluster_factory) as cluster:
             await _drive(cluster, runnable, Progress(on_day), wait_seconds)
+    except Exception as problem:  # Whatever it was, who asked for the files' results gets them with the reason.
+        if not isinstance(problem, ClusterError):
+            log.exception("cluster_lost")
+        for run in runnable:
+            run.differ("", "a cluster that runs", str(problem) or repr(problem))
     return runs
 
 

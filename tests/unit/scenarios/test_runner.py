@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from deploy.cli.scenario import as_document
+from deploy.cluster.errors import StartFailed
 from deploy.scenarios.feed import take
 from deploy.scenarios.model import ContributionEvent
 from deploy.scenarios.observed import Observed
-from deploy.scenarios.runner import is_answered, published, run_files
+from deploy.scenarios.runner import RunningCluster, is_answered, published, run_files
 from tests.unit.scenarios.builders import TEXT, a_run, a_scenario
 
 
@@ -93,6 +95,24 @@ def test_an_event_that_cannot_be_said_is_a_difference_of_its_file() -> None:
     (difference,) = run.differences
     assert difference.path == "days[2026-11-20].events[0]"
     assert len(published(run, line, day, 0)) == 1
+
+
+async def test_a_cluster_that_does_not_start_is_told_of_every_file_that_needed_it(tmp_path: Path) -> None:
+    async def no_cluster(folder: Path, partitions: int, workers: int, actions: Path) -> RunningCluster:
+        raise StartFailed("kafka-1 ended while starting")
+
+    good, wrong = tmp_path / "good.yaml", tmp_path / "wrong.yaml"
+    good.write_text(TEXT)
+    wrong.write_text("hello")
+    document = as_document(await run_files([good, wrong, good], cluster_factory=no_cluster))
+    assert document["ok"] is False
+    files = document["files"]
+    assert isinstance(files, list)
+    assert [one["file"] for one in files] == [str(good), str(wrong), str(good)]
+    assert not any(one["ok"] for one in files)
+    said = [one["differences"][0]["actual"] for one in files]
+    assert said[0] == said[2] == "kafka-1 ended while starting"
+    assert len(files[1]["differences"]) == 1
 
 
 def test_the_command_prints_one_document_and_fails_when_a_file_differs(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import tempfile
+from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,33 +43,41 @@ def parse_rate(text: str) -> float | None:
     return rate
 
 
+Participants = Annotated[int, typer.Option(min=1, max=5_000_000, help="People who contribute.")]
+Rate = Annotated[str, typer.Option(help="Lines per second at the highest, or max: as many as are answered.")]
+Seconds = Annotated[float, typer.Option(min=1, max=86_400, help="How long lines are offered.")]
+Shape = Annotated[
+    str, typer.Option(help="A shape of your own instead: SECONDS:RATE or SECONDS:FROM-TO, with commas between.")
+]
+CloseAt = Annotated[str, typer.Option(help="With --shape: close a business day after these seconds.")]
+KillAt = Annotated[str, typer.Option(help="With --shape: kill -9 a worker after these seconds.")]
+OutFolder = Annotated[Path, typer.Option("--out", help="Where result, pictures and page go.")]
+ClusterFolder = Annotated[
+    Path | None, typer.Option("--folder", help="A running cluster; else the environment's, else one of its own.")
+]
+Partitions = Annotated[int, typer.Option(min=1, max=4096, help="Partitions of an own cluster.")]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Workers per service of an own cluster.")]
+Strangers = Annotated[bool, typer.Option("--i-know", help="Allow servers that are not on this machine.")]
+
+
 @load_app.command("run")
 def run(
     context: typer.Context,
-    participants: Annotated[int, typer.Option(min=1, max=5_000_000, help="People who contribute.")] = 20_000,
-    rate: Annotated[
-        str, typer.Option(help="Lines per second at the highest, or max: as many as are answered.")
-    ] = "1000",
+    participants: Participants = 20_000,
+    rate: Rate = "1000",
     profile: Annotated[ProfileName, typer.Option(help="The shape of the load.")] = "steady",
-    seconds: Annotated[float, typer.Option(min=1, max=86_400, help="How long lines are offered.")] = 60.0,
-    shape: Annotated[
-        str, typer.Option(help="A shape of your own instead: SECONDS:RATE or SECONDS:FROM-TO, with commas between.")
-    ] = "",
-    close_at: Annotated[str, typer.Option(help="With --shape: close a business day after these seconds.")] = "",
-    kill_at: Annotated[str, typer.Option(help="With --shape: kill -9 a worker after these seconds.")] = "",
-    folder_out: Annotated[Path, typer.Option("--out", help="Where result, pictures and page go.")] = Path(
-        "reports/load"
-    ),
-    folder: Annotated[
-        Path | None,
-        typer.Option("--folder", help="A running cluster; else the environment's, else one of its own."),
-    ] = None,
-    partitions: Annotated[int, typer.Option(min=1, max=4096, help="Partitions of an own cluster.")] = 8,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Workers per service of an own cluster.")] = 1,
+    seconds: Seconds = 60.0,
+    shape: Shape = "",
+    close_at: CloseAt = "",
+    kill_at: KillAt = "",
+    folder_out: OutFolder = Path("reports/load"),
+    folder: ClusterFolder = None,
+    partitions: Partitions = 8,
+    workers: Workers = 1,
     seed: Annotated[int, typer.Option(help="Chooses the workers that are killed.")] = 1,
     close: Annotated[bool, typer.Option(help="Close, value and prove the days; without it only receipts.")] = True,
     pictures: Annotated[bool, typer.Option(help="Draw PNG files and a page.")] = True,
-    i_know: Annotated[bool, typer.Option("--i-know", help="Allow servers that are not on this machine.")] = False,
+    i_know: Strangers = False,
     as_json: JsonOption = False,
 ) -> None:
     """Offer payroll lines by the clock. Exit 0 only when each got one answer and every cent is where it belongs.
@@ -76,41 +85,51 @@ def run(
     Exit 2 for what is refused before anything starts. With --rate max, profiles say how many lines may be unanswered
     (up to 20,000) instead of how many come, and latency counts from sending.
     """
-    from deploy.cluster import ClusterError
     from deploy.load.wish import Wish
-    from deploy.operate.target import TROUBLE, OperatorError
+    from deploy.operate.target import OperatorError
     from shared.runtime.logs import configure_logs
 
     configure_logs("load", "ERROR")
-    told = [name for name in ("profile", "rate", "seconds") if _is_told(context, name)]
     if partitions & (partitions - 1):
         fail(f"--partitions must be a power of two, not {partitions}", as_json=as_json, status=2)
     try:
         wish = Wish(participants, parse_rate(rate), profile, seconds, seed, close)
         if shape or close_at or kill_at:
-            wish = _own(wish, told, shape, close_at, kill_at)
+            wish = _own(wish, _told(context), shape, close_at, kill_at)
         wish.refuse_senseless()
         require_writable(folder_out)
     except OperatorError as problem:
         fail(str(problem), as_json=as_json, status=2)
+    result = _measured(_run(wish, folder, partitions, workers, i_know), as_json)
+    _answer(result, write_result(result, folder_out, pictures), as_json)
+
+
+def _told(context: typer.Context) -> list[str]:
+    """Those of the options of a profile that stand on the command line."""
+    sources = {name: context.get_parameter_source(name) for name in ("profile", "rate", "seconds")}
+    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+
+
+def _measured(running: Coroutine[Any, Any, LoadResult], as_json: bool) -> LoadResult:
+    """What the run came to; ends the command when there is no result."""
+    from deploy.cluster import ClusterError
+    from deploy.operate.target import TROUBLE
+
     try:
-        result = asyncio.run(_run(wish, folder, partitions, workers, i_know))
+        return asyncio.run(running)
     except (*TROUBLE, ClusterError) as problem:
         fail(str(problem) or "the engine did not get there in time", as_json=as_json)
     except (KeyboardInterrupt, asyncio.CancelledError):
         fail("interrupted; a cluster of its own has been ended", as_json=as_json, status=130)
-    written = write_result(result, folder_out, pictures)
+
+
+def _answer(result: LoadResult, written: list[Path], as_json: bool) -> None:
     if as_json:
         print_document(result.model_dump())
     else:
         _print(result, written)
     if not (result.ok and written):
         raise typer.Exit(1)
-
-
-def _is_told(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def _own(wish: Wish, told: list[str], shape: str, close_at: str, kill_at: str) -> Wish:

@@ -34,7 +34,7 @@ class PartitionCountDiffers(NestworkError):
 
 
 class LogLoss(NestworkError):
-    """Records of an internal log are missing: the lane stops and a human must look."""
+    """An internal log is not what was written, records are missing or broken: the lane stops and a human must look."""
 
     def __init__(self, message: str, *lanes: int) -> None:
         super().__init__(message)

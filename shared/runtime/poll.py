@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -11,17 +12,11 @@ import orjson
 from shared.runtime import metrics
 from shared.runtime.applying import run_handler
 from shared.runtime.definition import Input, Kind, Service
-from shared.runtime.errors import LogLoss, PoisonMessage
+from shared.runtime.errors import PoisonMessage
 from shared.runtime.guards import Guards
 from shared.runtime.lanes import LOCK_LANES, Lane
-from shared.runtime.logs import get_logger
-from shared.runtime.records import (
-    MARKERS,
-    Malformed,
-    Record,
-    unknown_type_code,
-    who_sent,
-)
+from shared.runtime.logs import error_text, get_logger
+from shared.runtime.records import MARKERS, UNREADABLE, Malformed, Record, lost, unknown_type_code, who_sent
 from shared.runtime.slicing import Slice, Slicing
 from shared.runtime.strays import freeze
 from shared.runtime.work import Work
@@ -141,6 +136,8 @@ class Poll:
         ce_type = record.ce_type
         if ce_type in MARKERS:
             trade_date = self.slicing.marker_date(source, record, ce_type)
+            if trade_date is None and source.internal:
+                raise lost(record, f"a marker that names no date, {ce_type}")
             if trade_date is not None:
                 if source.internal:
                     await work.connection.execute(
@@ -199,11 +196,10 @@ class Poll:
         """Explode records into items and run each type's handler over consecutive items of that type."""
         runs: list[tuple[Kind, list[Any]]] = []
         for kind, record in batch:
+            said_by_us = source.internal and record.landed is None
             try:
-                items = kind.explode(record)
+                items = kind.explode(record) if not said_by_us else _unpacked(kind, record)
             except PoisonMessage as poison:
-                if source.internal and record.landed is None:
-                    raise lost(record, str(poison)) from poison
                 await self._refuse(work, source, record, poison)
                 continue
             if not runs or runs[-1][0] is not kind:
@@ -214,9 +210,12 @@ class Poll:
                 await run_handler(work, kind, day_items)
 
 
-def lost(record: Record, what: str) -> LogLoss:
-    """What an internal record that makes no sense means: its lane's log is not what was written."""
-    return LogLoss(f"{record.topic}/{record.partition}@{record.offset}: {what}", record.lane)
+def _unpacked(kind: Kind, record: Record) -> Sequence[Any]:
+    """The items of a record that a service of ours wrote: one that can't be read is a fault of its log, no poison."""
+    try:
+        return kind.explode(record)
+    except (PoisonMessage, *UNREADABLE) as broken:
+        raise lost(record, f"can't be read: {error_text(broken)}") from broken
 
 
 def _by_date(items: list[Any]) -> list[list[Any]]:

@@ -27,6 +27,9 @@ RULED_BY_CUTS = frozenset(topic.name for topic in VALUE_CUT_TOPICS)
 """Logs that markers alone divide into dates, in market mode too. A confirmation that comes after D's cut-off and before
 D's marker has to be of D: of the date after, it would wait for D's decision, and the marker behind it with it."""
 
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError)
+"""What bytes raise that are not what was written (``ValueError`` holds the decoders' own errors)."""
+
 KEY_BYTES_MAX = 128
 NAME_BYTES_MAX = 1_024
 """An id or source beyond this is not readable: an answer that repeats it has to fit in a record."""
@@ -255,6 +258,11 @@ def date_by_stamp(topic: str, timestamp_ms: int) -> date:
         raise
 
 
+def lost(record: Record, what: str) -> LogLoss:
+    """What an internal record that makes no sense means: its lane's log is not what was written."""
+    return LogLoss(f"{record.topic}/{record.partition}@{record.offset}: {what}", record.lane)
+
+
 def dated(record: Record, text: str) -> date:
     """The business date a packed record carries; it must be the one its place in the log gives it.
 
@@ -262,10 +270,7 @@ def dated(record: Record, text: str) -> date:
     """
     day = date.fromisoformat(text)
     if record.trade_date not in (day, GENESIS):
-        raise LogLoss(
-            f"{record.topic}/{record.partition}@{record.offset} speaks of {day} in the part of {record.trade_date}",
-            record.lane,
-        )
+        raise lost(record, f"speaks of {day} in the part of {record.trade_date}")
     return day
 
 

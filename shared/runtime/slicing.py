@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 from shared.runtime.definition import Input
 from shared.runtime.guards import Guards
 from shared.runtime.lanes import Lane, LaneInput
-from shared.runtime.records import LANE_CLOSED, MARKERS, VALUE_CUT, Record, date_by_stamp, record_of
+from shared.runtime.records import LANE_CLOSED, MARKERS, UNREADABLE, VALUE_CUT, Record, date_by_stamp, lost, record_of
 from shared.runtime.signing import SIGNATURE_HEADER, is_signed
 from shared.runtime.strays import thaw
 from shared.values.trading_days import CalendarUnknown
@@ -136,7 +136,10 @@ class Slicing:
 
     def _take_one_of_many(self, chosen: Slice, record: Record, trade_date: date) -> bool:
         """An all-to-all log has met D when the markers of all P sending lanes are there."""
-        sender = record.headers["stream"].decode().split("/")[1]
+        try:
+            sender = record.headers["stream"].decode().split("/")[1]
+        except UNREADABLE:
+            raise lost(record, "a marker that names no sender") from None
         markers = chosen.after.markers = {**chosen.after.markers, sender: trade_date.isoformat()}
         if len(markers) < self.partitions:
             return False

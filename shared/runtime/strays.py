@@ -6,7 +6,8 @@ from datetime import date, datetime
 
 import msgspec
 
-from shared.runtime.records import Record, present, unfolded
+from shared.runtime.logs import error_text
+from shared.runtime.records import UNREADABLE, Record, lost, present, unfolded
 
 Landed = tuple[str, int, int, datetime, date]
 _decode_frozen = msgspec.msgpack.Decoder(
@@ -21,10 +22,16 @@ def freeze(record: Record) -> bytes:
 
 
 def thaw(carrier: Record) -> Record:
-    """The record that ``freeze`` wrote, now in the lane of its participant, counted under the carrying topic."""
-    landed, key, value, raw = _decode_frozen(carrier.value or b"")
+    """The record that ``freeze`` wrote, now in the lane of its participant, counted under the carrying topic.
+
+    Raises ``LogLoss`` for what ``freeze`` never wrote.
+    """
+    try:
+        landed, key, value, raw = _decode_frozen(carrier.value or b"")
+        sequence = {name: carrier.headers[name] for name in ("stream", "epoch", "seq")}
+    except UNREADABLE as broken:
+        raise lost(carrier, f"can't be read: {error_text(broken)}") from broken
     topic, partition, offset, recorded_at, trade_date = landed
-    sequence = {name: carrier.headers[name] for name in ("stream", "epoch", "seq")}
     record = unfolded(
         Record(
             carrier.lane, carrier.topic, carrier.partition, carrier.offset, recorded_at, key, value,

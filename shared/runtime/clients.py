@@ -47,7 +47,7 @@ SILENCE_OPTIONS = {"keepidle": 4, "keepintvl": 2, "keepcnt": 3, "user_timeout": 
 """A database host that does not answer for ten seconds, not even the network's own questions, is gone."""
 
 LOCK_TIMEOUT_MS = 4_000
-"""Longer than ``FREE_BLOCKER_AFTER_SECONDS``: a waiter first frees the backend that blocks it."""
+"""Longer than ``FREE_BLOCKER_AFTER_SECONDS``: a waiter first frees the backend that blocks it (decision 0016)."""
 
 
 def kafka_settings(config: Settings | None = None) -> dict[str, Any]:

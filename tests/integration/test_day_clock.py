@@ -12,9 +12,7 @@ import pytest
 
 from deploy.cluster import Infrastructure
 from services.trading import dayclock, store, store_days
-from shared.runtime.migrations import migrate
-from shared.runtime.settings import Settings
-from tests.support.cluster import fresh_database
+from tests.support.cluster import service_database
 
 WEDNESDAY, THURSDAY, FRIDAY = date(2026, 11, 18), date(2026, 11, 19), date(2026, 11, 20)
 COMMAND = """
@@ -23,17 +21,9 @@ OUTCOME = "SELECT outcome FROM day_commands"
 
 
 @pytest.fixture
-async def database(infrastructure: Infrastructure) -> str:
-    url = await fresh_database(infrastructure, "trading")
-    await migrate("trading", Settings(DATABASE_URL=infrastructure.server_url), database=url.rpartition("/")[2])
-    return url
-
-
-@pytest.fixture
-async def connection(database: str) -> AsyncIterator[asyncpg.Connection]:
-    opened = await asyncpg.connect(database)
-    yield opened
-    await opened.close()
+async def connection(infrastructure: Infrastructure) -> AsyncIterator[asyncpg.Connection]:
+    async with service_database(infrastructure, "trading") as opened:
+        yield opened
 
 
 class StandsStill:
@@ -59,11 +49,11 @@ async def marks(connection: asyncpg.Connection, kind: str) -> list[date]:
 
 
 async def test_a_clock_that_stood_still_does_not_value_the_date_another_one_cut(
-    connection: asyncpg.Connection, database: str
+    connection: asyncpg.Connection, infrastructure: Infrastructure
 ) -> None:
     await dayclock.mark_cut(connection, WEDNESDAY)
     await dayclock.mark_cut(connection, THURSDAY)
-    other = await asyncpg.connect(database)
+    other = await asyncpg.connect(infrastructure.url_of(await connection.fetchval("SELECT current_database()")))
     try:
         frozen = StandsStill(other)
         late = asyncio.create_task(dayclock._obey(frozen, "close", FRIDAY))  # type: ignore[arg-type]

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from typing import Any
 
-import asyncpg
 import msgspec
 import pytest
 
@@ -25,11 +24,9 @@ from shared.runtime.definition import Cycle, FactTopic, Input, Service
 from shared.runtime.factcache import FactCache
 from shared.runtime.guards import Guards
 from shared.runtime.lanes import Lane, claim_lanes, prepare_lanes
-from shared.runtime.migrations import migrate
-from shared.runtime.settings import Settings
 from shared.runtime.work import Work
 from shared.values.identity import identity_of
-from tests.support.cluster import fresh_database
+from tests.support.cluster import service_database
 from tests.unit.contribution.builders import a_participant
 
 THURSDAY, FRIDAY = date(2026, 11, 19), date(2026, 11, 20)
@@ -119,14 +116,11 @@ def a_line(who: str, number: int, day: date) -> LineItem:
 
 @pytest.fixture
 async def worker(infrastructure: Infrastructure) -> AsyncIterator[Worker]:
-    url = await fresh_database(infrastructure, "contribution")
-    await migrate("contribution", Settings(DATABASE_URL=infrastructure.server_url), database=url.rpartition("/")[2])
-    connection = await asyncpg.connect(url)
-    await prepare_lanes(connection, SERVICE, 1)
-    made = Worker(connection)
-    await made.claim()
-    yield made
-    await connection.close()
+    async with service_database(infrastructure, "contribution") as connection:
+        await prepare_lanes(connection, SERVICE, 1)
+        made = Worker(connection)
+        await made.claim()
+        yield made
 
 
 async def test_a_year_of_held_lines_is_freed_over_many_beats_and_claims_and_each_participants_in_order(

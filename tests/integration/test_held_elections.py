@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from deploy.cluster import Infrastructure
@@ -146,6 +147,17 @@ async def test_a_large_backlog_is_settled_over_many_beats_and_the_date_is_read_w
     rows = await worker.connection.fetch(COUNTED, THURSDAY)
     assert [tuple(row) for row in rows] == [("decided", PEOPLE)]
     assert await worker.connection.fetchval("SELECT count(*) FROM held_requests") == 1  # That of Friday.
+
+
+async def test_an_election_that_comes_again_is_decided_once_and_another_body_under_its_name_never(
+    worker: Worker,
+) -> None:
+    first = an_election("P", "OLD", THURSDAY)
+    await worker.send([first, first, msgspec.structs.replace(first, body_hash=bytes([1] * 16))])
+    await worker.send([first])
+    counted = dict(await worker.connection.fetch(COUNTED, THURSDAY))
+    assert counted == {"decided": 1, "duplicates": 2, "mismatches": 1}
+    assert await worker.connection.fetchval("SELECT count(*) FROM elections") == 1
 
 
 async def test_an_election_of_the_next_date_governs_although_an_earlier_one_was_settled_after_it(

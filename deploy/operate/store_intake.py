@@ -31,7 +31,7 @@ GROUP BY plan_id, payroll_id"""
 DECISIONS = """
 SELECT count(*)::bigint AS lines, coalesce(sum(accepted), 0)::bigint AS accepted,
        coalesce(sum(rejected), 0)::bigint AS rejected
-FROM identities WHERE trade_date = ANY($1::date[]) AND status NOT IN ('h', 'i')"""
+FROM identities WHERE trade_date = ANY($1::date[]) AND status NOT IN ('h', 'i', 'n')"""
 JOURNALED = """
 SELECT count(*)::bigint AS lines, coalesce(sum(requested - rejected), 0)::bigint AS accepted,
        coalesce(sum(rejected), 0)::bigint AS rejected

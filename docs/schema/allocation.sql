@@ -171,12 +171,15 @@ CREATE TABLE public.identities (
     status "char" NOT NULL,
     accepted bigint DEFAULT 0 NOT NULL,
     rejected bigint DEFAULT 0 NOT NULL,
+    reason text[],
     CONSTRAINT identities_accepted_check CHECK ((accepted >= 0)),
     CONSTRAINT identities_rejected_check CHECK ((rejected >= 0))
 )
 PARTITION BY RANGE (bucket);
 
 COMMENT ON TABLE public.identities IS 'Each public request once: participant, ce_source, ce_id as 16 bytes, with its decision.';
+
+COMMENT ON COLUMN public.identities.reason IS 'Code and detail of a request that was refused or is held; null when it was accepted.';
 
 CREATE TABLE public.identities_0 (
     bucket smallint CONSTRAINT identities_bucket_not_null NOT NULL,
@@ -187,6 +190,7 @@ CREATE TABLE public.identities_0 (
     status "char" CONSTRAINT identities_status_not_null NOT NULL,
     accepted bigint DEFAULT 0 CONSTRAINT identities_accepted_not_null NOT NULL,
     rejected bigint DEFAULT 0 CONSTRAINT identities_rejected_not_null NOT NULL,
+    reason text[],
     CONSTRAINT identities_accepted_check CHECK ((accepted >= 0)),
     CONSTRAINT identities_rejected_check CHECK ((rejected >= 0))
 );
@@ -200,6 +204,7 @@ CREATE TABLE public.identities_1 (
     status "char" CONSTRAINT identities_status_not_null NOT NULL,
     accepted bigint DEFAULT 0 CONSTRAINT identities_accepted_not_null NOT NULL,
     rejected bigint DEFAULT 0 CONSTRAINT identities_rejected_not_null NOT NULL,
+    reason text[],
     CONSTRAINT identities_accepted_check CHECK ((accepted >= 0)),
     CONSTRAINT identities_rejected_check CHECK ((rejected >= 0))
 );
@@ -213,6 +218,7 @@ CREATE TABLE public.identities_2 (
     status "char" CONSTRAINT identities_status_not_null NOT NULL,
     accepted bigint DEFAULT 0 CONSTRAINT identities_accepted_not_null NOT NULL,
     rejected bigint DEFAULT 0 CONSTRAINT identities_rejected_not_null NOT NULL,
+    reason text[],
     CONSTRAINT identities_accepted_check CHECK ((accepted >= 0)),
     CONSTRAINT identities_rejected_check CHECK ((rejected >= 0))
 );
@@ -226,6 +232,7 @@ CREATE TABLE public.identities_3 (
     status "char" CONSTRAINT identities_status_not_null NOT NULL,
     accepted bigint DEFAULT 0 CONSTRAINT identities_accepted_not_null NOT NULL,
     rejected bigint DEFAULT 0 CONSTRAINT identities_rejected_not_null NOT NULL,
+    reason text[],
     CONSTRAINT identities_accepted_check CHECK ((accepted >= 0)),
     CONSTRAINT identities_rejected_check CHECK ((rejected >= 0))
 );
@@ -239,6 +246,7 @@ CREATE TABLE public.identities_4 (
     status "char" CONSTRAINT identities_status_not_null NOT NULL,
     accepted bigint DEFAULT 0 CONSTRAINT identities_accepted_not_null NOT NULL,
     rejected bigint DEFAULT 0 CONSTRAINT identities_rejected_not_null NOT NULL,
+    reason text[],
     CONSTRAINT identities_accepted_check CHECK ((accepted >= 0)),
     CONSTRAINT identities_rejected_check CHECK ((rejected >= 0))
 );
@@ -252,6 +260,7 @@ CREATE TABLE public.identities_5 (
     status "char" CONSTRAINT identities_status_not_null NOT NULL,
     accepted bigint DEFAULT 0 CONSTRAINT identities_accepted_not_null NOT NULL,
     rejected bigint DEFAULT 0 CONSTRAINT identities_rejected_not_null NOT NULL,
+    reason text[],
     CONSTRAINT identities_accepted_check CHECK ((accepted >= 0)),
     CONSTRAINT identities_rejected_check CHECK ((rejected >= 0))
 );
@@ -265,6 +274,7 @@ CREATE TABLE public.identities_6 (
     status "char" CONSTRAINT identities_status_not_null NOT NULL,
     accepted bigint DEFAULT 0 CONSTRAINT identities_accepted_not_null NOT NULL,
     rejected bigint DEFAULT 0 CONSTRAINT identities_rejected_not_null NOT NULL,
+    reason text[],
     CONSTRAINT identities_accepted_check CHECK ((accepted >= 0)),
     CONSTRAINT identities_rejected_check CHECK ((rejected >= 0))
 );
@@ -278,6 +288,7 @@ CREATE TABLE public.identities_7 (
     status "char" CONSTRAINT identities_status_not_null NOT NULL,
     accepted bigint DEFAULT 0 CONSTRAINT identities_accepted_not_null NOT NULL,
     rejected bigint DEFAULT 0 CONSTRAINT identities_rejected_not_null NOT NULL,
+    reason text[],
     CONSTRAINT identities_accepted_check CHECK ((accepted >= 0)),
     CONSTRAINT identities_rejected_check CHECK ((rejected >= 0))
 );

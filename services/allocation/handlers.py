@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -85,6 +86,26 @@ def _instruct(work: Work, lane: int, lines: list[tuple[ReleasedLine, list[str], 
 # -- requests --------------------------------------------------------------------------------------------------------
 
 
+class Verdict(NamedTuple):
+    """What became of a request: its status letter and, unless it was accepted, a code with what it is about."""
+
+    status: str
+    code: str | None = None
+    detail: str = ""
+
+    @property
+    def reason(self) -> list[str] | None:
+        """As it is kept, so that a resend can be told the same."""
+        return None if self.code is None else [self.code, self.detail]
+
+
+class Known(NamedTuple):
+    """A request that came before: the hash of its body, and what became of it."""
+
+    body_hash: bytes
+    verdict: Verdict
+
+
 class Answered:
     """Collects a batch's rows."""
 
@@ -97,20 +118,42 @@ class Answered:
 
 async def change_elections(work: Work, items: list[PublicRecord]) -> None:
     """Keep elections with their history; one received for D governs money of dates after D."""
+    await _answer(work, items, await _versions(work, items), _decide)
+
+
+async def refuse_request(work: Work, items: list[PublicRecord]) -> None:
+    """Requests of kinds that later releases bring are refused with a code, never swallowed."""
+    await _answer(work, items, Answered(), _refuse)
+
+
+Decide = Callable[[Work, Answered, PublicRecord, int], Verdict]
+
+
+async def _answer(work: Work, items: list[PublicRecord], answered: Answered, decide: Decide) -> None:
+    """Decide each request once; one that came before is told what became of it then."""
     buckets = [bucket_of(item.key) for item in items]
-    rows = await work.connection.fetch(store.FIND_IDENTITIES, buckets, [UUID(item.identity) for item in items])
-    known = {row[0].bytes: (row[1].bytes, row[2].decode()) for row in rows}
-    answered = await _versions(work, items)
+    known = await _find_known(work, buckets, items)
     for item, bucket in zip(items, buckets, strict=True):
         if work.guards.identity.known(known, item.identity):
             _answer_known(work, item, known[item.identity])
             continue
-        status = _decide(work, answered, item, bucket)
-        known[item.identity] = (item.body_hash, status)
-        identity = UUID(item.identity)
-        answered.identities.append((bucket, identity, UUID(item.body_hash), item.trade_date, 0, status.encode()))
-        work.count(item.lane, item.topic, item.trade_date, "held" if status == "h" else "decided")
+        verdict = decide(work, answered, item, bucket)
+        _say_verdict(work, item, verdict)
+        known[item.identity] = Known(item.body_hash, verdict)
+        answered.identities.append(
+            (bucket, UUID(item.identity), UUID(item.body_hash), item.trade_date, 0, verdict.status.encode(),
+             verdict.reason)
+        )  # fmt: skip
+        work.count(item.lane, item.topic, item.trade_date, "held" if verdict.status == "h" else "decided")
     await _save(work, answered)
+
+
+async def _find_known(work: Work, buckets: list[int], items: list[PublicRecord]) -> dict[bytes, Known]:
+    rows = await work.connection.fetch(store.FIND_IDENTITIES, buckets, [UUID(item.identity) for item in items])
+    return {
+        identity.bytes: Known(body_hash.bytes, Verdict(status.decode(), *(reason or ())))
+        for identity, body_hash, status, reason in rows
+    }
 
 
 async def _versions(work: Work, items: list[PublicRecord]) -> Answered:
@@ -120,37 +163,40 @@ async def _versions(work: Work, items: list[PublicRecord]) -> Answered:
     return answered
 
 
-def _answer_known(work: Work, item: PublicRecord, known: tuple[bytes, str]) -> None:
+def _answer_known(work: Work, item: PublicRecord, known: Known) -> None:
     place = f"{item.identity.hex()}:{item.topic}:{item.lane}:{item.offset}"
-    if known[0] != item.body_hash:
+    if known.body_hash != item.body_hash:
         work.count(item.lane, item.topic, item.trade_date, "mismatches")
         _say(work, item, "rejected", place, "IDEMPOTENCY_MISMATCH", original=item.identity.hex())
     else:
         work.count(item.lane, item.topic, item.trade_date, "duplicates")
-        _say(work, item, "duplicate", place, None, original=item.identity.hex())
+        _say(
+            work, item, "duplicate", place, known.verdict.code, known.verdict.detail, original=item.identity.hex()
+        )  # fmt: skip
 
 
-def _decide(work: Work, answered: Answered, item: PublicRecord, bucket: int, *, closing: bool = False) -> str:
-    """Accept, reject or hold one election; returns the status letter."""
+def _refuse(_work: Work, _answered: Answered, item: PublicRecord, _bucket: int) -> Verdict:
+    return Verdict("r", "NOT_SUPPORTED_YET", item.ce_type)
+
+
+def _decide(work: Work, answered: Answered, item: PublicRecord, bucket: int, *, closing: bool = False) -> Verdict:
+    """Accept, reject or hold one election."""
     event = ElectionChanged.model_validate(item.body)
     try:
         if event.model_id is not None:
             raise elections.InvalidElection("model portfolios are not offered")
         parts = elections.election_parts(event)
     except elections.InvalidElection as invalid:
-        _say(work, item, "rejected", item.identity.hex(), "INVALID_ELECTION", str(invalid))
-        return "r"
+        return Verdict("r", "INVALID_ELECTION", str(invalid))
     code, unknown = _unknown_names(work, event.plan_id, parts, item.trade_date)
     if unknown and closing:
-        _say(work, item, "rejected", item.identity.hex(), code, ", ".join(unknown))
-        return "r"
+        return Verdict("r", code, ", ".join(unknown))
     if unknown:
         frozen = msgspec.msgpack.encode(item)
         answered.held.append(
             (item.lane, work.next_entry(item.lane), item.trade_date, work.at(item.lane, item.recorded_at), frozen)
         )
-        _say(work, item, "held", f"{item.identity.hex()}:held", code, ", ".join(unknown))
-        return "h"
+        return Verdict("h", code, ", ".join(unknown))
     pair = (event.participant_id, event.plan_id)
     version = answered.versions[pair] = answered.versions.get(pair, 0) + 1
     answered.elections.append(
@@ -159,8 +205,7 @@ def _decide(work: Work, answered: Answered, item: PublicRecord, bucket: int, *, 
             work.at(item.lane, item.recorded_at), UUID(item.identity), orjson.dumps(parts).decode(),
         )
     )  # fmt: skip
-    _say(work, item, "accepted", item.identity.hex(), None)
-    return "a"
+    return Verdict("a")
 
 
 def _unknown_names(work: Work, plan_id: str, parts: elections.Parts, day: date) -> tuple[str, list[str]]:
@@ -169,14 +214,6 @@ def _unknown_names(work: Work, plan_id: str, parts: elections.Parts, day: date) 
         return "UNKNOWN_PLAN", [plan_id]
     funds = elections.funds_named(parts)
     return "UNKNOWN_FUND", sorted(fund for fund in funds if work.facts.get(FUNDS.name, fund, day) is None)
-
-
-async def refuse_request(work: Work, items: list[PublicRecord]) -> None:
-    """Requests of kinds that later releases bring are refused with a code, never swallowed."""
-    for item in items:
-        work.count(item.lane, item.topic, item.trade_date, "decided")
-        place = f"{item.identity.hex()}:{item.topic}:{item.lane}:{item.offset}"
-        _say(work, item, "rejected", place, "NOT_SUPPORTED_YET", item.ce_type)
 
 
 async def settle_held(work: Work, lane: int, day: date) -> bool:
@@ -194,10 +231,11 @@ async def settle_held(work: Work, lane: int, day: date) -> bool:
     settled = []
     for row, item in zip(rows, items, strict=True):
         bucket = bucket_of(item.key)
-        status = _decide(work, answered, item, bucket, closing=True)
+        verdict = _decide(work, answered, item, bucket, closing=True)
+        _say_verdict(work, item, verdict)
         work.count(lane, item.topic, row["trade_date"], "held", -1)
         work.count(lane, item.topic, row["trade_date"], "decided")
-        settled.append((bucket, UUID(item.identity), status.encode()))
+        settled.append((bucket, UUID(item.identity), verdict.status.encode(), verdict.code, verdict.detail))
     if settled:
         await work.connection.execute(store.SETTLE_IDENTITIES, *map(list, zip(*settled, strict=True)))
         await work.connection.execute(store.DELETE_HELD, lane, [row["entry"] for row in rows])
@@ -210,6 +248,12 @@ async def _save(work: Work, answered: Answered) -> None:
     await copy_rows(work.connection, "elections", store.ELECTION_COLUMNS, answered.elections)
     await copy_rows(work.connection, "identities", store.IDENTITY_COLUMNS, answered.identities)
     await copy_rows(work.connection, "held_requests", store.HELD_COLUMNS, answered.held)
+
+
+def _say_verdict(work: Work, item: PublicRecord, verdict: Verdict) -> None:
+    """The first answer to a request; one that holds it has an id of its own, since the final one comes after it."""
+    held = ":held" if verdict.status == "h" else ""
+    _say(work, item, STATUS[verdict.status], f"{item.identity.hex()}{held}", verdict.code, verdict.detail)
 
 
 def _say(

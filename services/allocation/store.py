@@ -32,15 +32,15 @@ ELECTION_COLUMNS = [
     "identity", "parts",
 ]  # fmt: skip
 FIND_IDENTITIES = """
-SELECT found.identity, found.body_hash, found.status
+SELECT found.identity, found.body_hash, found.status, found.reason
 FROM unnest($1::smallint[], $2::uuid[]) AS asked(bucket, identity)
-CROSS JOIN LATERAL (SELECT i.identity, i.body_hash, i.status
+CROSS JOIN LATERAL (SELECT i.identity, i.body_hash, i.status, i.reason
                     FROM identities AS i
                     WHERE i.bucket = asked.bucket AND i.identity = asked.identity OFFSET 0) AS found"""
-IDENTITY_COLUMNS = ["bucket", "identity", "body_hash", "trade_date", "entry", "status"]
+IDENTITY_COLUMNS = ["bucket", "identity", "body_hash", "trade_date", "entry", "status", "reason"]
 SETTLE_IDENTITIES = """
-UPDATE identities SET status = d.status
-FROM unnest($1::smallint[], $2::uuid[], $3::"char"[]) AS d(bucket, identity, status)
+UPDATE identities SET status = d.status, reason = CASE WHEN d.code IS NULL THEN NULL ELSE ARRAY[d.code, d.detail] END
+FROM unnest($1::smallint[], $2::uuid[], $3::"char"[], $4::text[], $5::text[]) AS d(bucket, identity, status, code, detail)
 WHERE identities.bucket = d.bucket AND identities.identity = d.identity"""
 HELD_COLUMNS = ["lane", "entry", "trade_date", "recorded_at", "item"]
 SELECT_HELD = """

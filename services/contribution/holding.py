@@ -36,7 +36,6 @@ from shared.values.identity import identity_of
 from shared.values.trading_days import next_trading_day
 
 log = get_logger(__name__)
-NOTHING_TO_RESOLVE = "NOTHING_TO_RESOLVE"
 
 HELD_PER_PAGE = 2_000
 """Read at once: a year without limits may hold every line of a lane."""
@@ -262,9 +261,10 @@ async def resolve_repeats(work: Work, items: list[PublicRecord]) -> None:
             store.RESOLVE_HELD, item.lane, held.entry, item.body["action"], item.trade_date
         )  # fmt: skip
         number = work.next_entry(item.lane)
-        row = (bucket, UUID(item.identity), UUID(item.body_hash), item.trade_date, number, receipts.INSTRUCTION, 0, 0)
+        letter = receipts.INSTRUCTION if found else receipts.REFUSED_INSTRUCTION
+        row = (bucket, UUID(item.identity), UUID(item.body_hash), item.trade_date, number, letter, 0, 0)
         await copy_rows(work.connection, "identities", store.IDENTITY_COLUMNS, [row])
         work.count(item.lane, item.topic, item.trade_date, "decided")
-        receipts.say_instruction(work, item, None if found else NOTHING_TO_RESOLVE)
+        receipts.say_instruction(work, item, is_obeyed=bool(found))
         if found:
             await free_held(work, item.lane, people={item.key})

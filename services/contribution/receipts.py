@@ -20,8 +20,9 @@ from shared.values.trading_days import date_text
 RECEIPT = "nestwork.payroll.receipt.v1"
 STATUS = {"a": "accepted", "p": "partially_accepted", "r": "rejected", "h": "held"}
 LETTER = {status: letter for letter, status in STATUS.items()}
-INSTRUCTION = b"i"
-"""The identity of a request that moves no cents itself: what it asks for is done to another one."""
+INSTRUCTION, REFUSED_INSTRUCTION = b"i", b"n"
+"""The identity of a request that moves no cents itself: what it asks for is done to another one, or cannot be done."""
+NOTHING_TO_RESOLVE = "NOTHING_TO_RESOLVE"
 
 
 def code(
@@ -94,10 +95,10 @@ def say_held(work: Work, item: LineItem | PublicRecord, name: str, *, again: boo
     _say(work, item, "held", f"{item.identity.hex()}:held{f':{name}' if again else ''}", codes=[code(name)])
 
 
-def say_instruction(work: Work, item: PublicRecord, refused: str | None) -> None:
+def say_instruction(work: Work, item: PublicRecord, *, is_obeyed: bool) -> None:
     """Whether an operator's word was obeyed; the line it is about gets a receipt of its own."""
-    codes = [] if refused is None else [code(refused)]
-    _say(work, item, "accepted" if refused is None else "rejected", item.identity.hex(), codes=codes)
+    codes = [] if is_obeyed else [code(NOTHING_TO_RESOLVE)]
+    _say(work, item, "accepted" if is_obeyed else "rejected", item.identity.hex(), codes=codes)
 
 
 def say_known(work: Work, item: LineItem | PublicRecord, known: Known, decided: Decided | None) -> None:
@@ -113,6 +114,8 @@ def say_known(work: Work, item: LineItem | PublicRecord, known: Known, decided: 
     codes, credited = ([], []) if decided is None else _decided_before(decided)
     if known.status == "h":
         codes = [code("WAITING_FOR_EARLIER_LINE", message="the first of these is held")]
+    elif known.status == REFUSED_INSTRUCTION.decode():
+        codes = [code(NOTHING_TO_RESOLVE)]
     codes += _misspelt(item)
     _say(
         work, item, "duplicate", place, accepted=known.accepted, rejected=known.rejected, credited=credited,

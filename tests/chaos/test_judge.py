@@ -101,17 +101,19 @@ def payroll() -> Logs:
 
 
 def elections() -> Logs:
-    """One is sent twice, one names a fund that nobody knows."""
+    """Both are sent twice; one names a fund that nobody knows."""
     parts = {"participant_id": "P1", "plan_id": "PLAN0", "elections": [{"fund_id": "F1", "percent": "100"}]}
     return {
         REQUESTS: log(
-            REQUESTS, (asked("e1"), parts), (asked("e2", answer="UNKNOWN_FUND"), parts), (asked("e1"), parts)
+            REQUESTS, (asked("e1"), parts), (asked("e2", answer="UNKNOWN_FUND"), parts), (asked("e1"), parts),
+            (asked("e2", answer="UNKNOWN_FUND"), parts),
         ),
         ANSWERS: log(
             ANSWERS, ({"ce_id": "a1"}, chosen("e1", "accepted")),
             ({"ce_id": "a2"}, chosen("e2", "held", "UNKNOWN_FUND")),
             ({"ce_id": "a3"}, chosen("e1", "duplicate", original_receipt_id="a1")),
             ({"ce_id": "a4"}, chosen("e2", "rejected", "UNKNOWN_FUND")),
+            ({"ce_id": "a5"}, chosen("e2", "duplicate", "UNKNOWN_FUND", original_receipt_id="a4")),
         ),
     }  # fmt: skip
 

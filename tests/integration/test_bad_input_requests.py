@@ -106,6 +106,57 @@ async def test_an_election_that_does_not_add_up_is_rejected_and_one_of_an_unknow
     assert (answer["status"], codes(answer)) == ("rejected", ["UNKNOWN_FUND"])
 
 
+@pytest.mark.parametrize("kind", ["rebalance", "exchange", "distribution"])
+async def test_a_resend_of_a_request_the_engine_cannot_carry_out_is_a_duplicate_with_its_code(
+    payday: Payday, kind: str
+) -> None:
+    body = {"plan_id": events.PLAN, "participant_id": (person := payday.person())} | FURTHER[kind]
+    asked = events.event(topics.PARTICIPANT_REQUESTS, person, f"nestwork.{kind}.requested.v1", body)
+    async with payday.between_good_ones():
+        await payday.wire.send(asked, asked, asked.but(body={"plan_id": "another"}))
+    answers = [await payday.wire.receipt(asked.ce_id, RECEIPTS, number) for number in (1, 2, 3)]
+    assert [(one["status"], codes(one)) for one in answers] == [
+        ("rejected", ["NOT_SUPPORTED_YET"]),
+        ("duplicate", ["NOT_SUPPORTED_YET"]),
+        ("rejected", ["IDEMPOTENCY_MISMATCH"]),
+    ]
+
+
+FURTHER: dict[str, dict[str, Any]] = {
+    "rebalance": {},
+    "exchange": {"from_fund_id": events.FUND, "to_fund_id": "F2", "percent": "50"},
+    "distribution": {"kind": "hardship", "cents": 100},
+}
+
+
+async def test_a_resend_of_a_refused_election_repeats_the_codes_of_the_refusal_whatever_is_known_by_then(
+    payday: Payday,
+) -> None:
+    later = fresh("known-later")
+    wrong = events.election(payday.person(), {events.FUND: "99.99"})
+    waits = events.election(payday.person(), {later: "100"})
+    async with payday.between_good_ones():
+        await payday.wire.send(wrong, wrong, waits, waits)
+    await _repeats(payday, wrong, ["rejected", "duplicate"])
+    await _repeats(payday, waits, ["held", "duplicate"])
+    await payday.close_day()
+    await _repeats(payday, waits, ["held", "duplicate", "rejected"])
+    await payday.wire.send(events.fund_fact(later))
+    await payday.close_day()
+    async with payday.between_good_ones():
+        await payday.wire.send(waits, wrong)
+    await _repeats(payday, waits, ["held", "duplicate", "rejected", "duplicate"])
+    await _repeats(payday, wrong, ["rejected", "duplicate", "duplicate"])
+
+
+async def _repeats(payday: Payday, request: Outgoing, statuses: list[str]) -> None:
+    """All answers to a request have these statuses, and the code and sentence of the first."""
+    answers = [await payday.wire.receipt(request.ce_id, RECEIPTS, number) for number in range(1, len(statuses) + 1)]
+    assert [one["status"] for one in answers] == statuses
+    assert answers[0]["codes"]
+    assert [one["codes"] for one in answers] == [answers[0]["codes"]] * len(answers)
+
+
 # -- confirmations -------------------------------------------------------------------------------------------------
 
 BROKEN: dict[str, tuple[Break, str]] = {

@@ -182,14 +182,12 @@ def _is_decision(body: Any) -> bool:
 
 
 def _repeated(first: Outcome) -> Outcome:
-    """A resend gets the first decision; that of a request without cents has no codes."""
-    if first.accepted is None:
-        return Outcome("duplicate", None, None, (), frozenset())
+    """A resend gets the first decision, codes too."""
     return first._replace(status="duplicate")
 
 
 def _unknown_yet(first: Outcome) -> Outcome:
-    """A resend while the first is held."""
+    """A resend while the first is held; an election is held for what refuses it in the end."""
     if first.accepted is None:
-        return Outcome("duplicate", None, None, (), frozenset())
+        return first._replace(status="duplicate")
     return Outcome("duplicate", 0, 0, (), frozenset({WAITING}))

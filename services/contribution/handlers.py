@@ -78,6 +78,8 @@ class Batch:
         if known is None:
             person = self.people.get(key[:2])
             known = NOTHING_YET if person is None else year_to_date_at_start(person, key[2])
+            # Kept, so that a line which moves nothing is seen to: an empty year would hide an opening that comes later.
+            self.years[key] = known
         return known
 
     def move(self, key: store.YearKey, bucket: int, lane: int, after: YearToDate) -> None:

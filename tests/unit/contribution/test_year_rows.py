@@ -54,3 +54,10 @@ def test_a_line_under_another_key_writes_nothing_even_where_nothing_is_known_yet
     said = line([("pre_tax", 5_000)])
     refused = refuse_line(said, "KEY_MISMATCH", YearToDate())
     assert not moves_year(Batch({}, {}, {}), item(said, "P2"), refused)
+
+
+def test_a_refused_line_of_somebody_unknown_leaves_the_year_to_the_opening_that_the_census_may_bring() -> None:
+    said, nobody = line([("pre_tax", 5_000)]), Batch({}, {}, {})
+    of_p1 = item(said, "P1")
+    refused = refuse_line(said, "UNKNOWN_PARTICIPANT", nobody.year_to_date(of_p1.waits_behind))
+    assert not moves_year(nobody, of_p1, refused)

@@ -14,7 +14,14 @@ from services.contribution.items import LineItem
 from services.contribution.metrics import count_lines
 from services.contribution.rules.intake import Line, has_negative
 from services.contribution.rules.limits import Limits, reviewed_limits
-from services.contribution.rules.line import HELD, LIMITS_NOT_LOADED, LineDecision, decide_line, refuse_line
+from services.contribution.rules.line import (
+    HELD,
+    INVALID_AMOUNT,
+    LIMITS_NOT_LOADED,
+    LineDecision,
+    decide_line,
+    refuse_line,
+)
 from services.contribution.rules.participant import Participant
 from services.contribution.rules.plan_rules import plan_rules_of
 from services.contribution.rules.records import NOTHING_YET, YearToDate, year_to_date_at_start
@@ -154,7 +161,8 @@ def decide_item(work: Work, batch: Batch, item: LineItem, day: date) -> LineDeci
         return "WAITING_FOR_EARLIER_LINE"
     mark, marks = line_mark(line, item.identity), batch.marks.get(key, b"")
     if item.resolution is None and is_repeat(marks, mark):
-        return REPEATED
+        # What is refused anyway waits for nobody's word; its pay has counted the first time.
+        return refuse_line(line, INVALID_AMOUNT, before) if has_negative(line) else REPEATED
     decision = decide_line(line, plan.rules, person, limits_for(work, line.pay_date.year, day), before)
     if decision.status == HELD:
         return LIMITS_NOT_LOADED
@@ -166,8 +174,6 @@ def _refused_as_sent(item: LineItem) -> str | None:
     """The code of a line that is refused whatever plan, person and limits are."""
     if item.line.participant_id != item.key:
         return "KEY_MISMATCH"
-    if has_negative(item.line):
-        return "INVALID_AMOUNT"
     return REPEATED if item.resolution == WITHDRAW else None
 
 

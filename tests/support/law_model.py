@@ -127,6 +127,7 @@ def answer(year: ModelYear, amounts: Mapping[str, int], pay: int, pay_date: date
     """Decide a line and move the year."""
     asked = sum(cents for cents in amounts.values() if cents > 0)
     if any(cents < 0 for cents in amounts.values()):
+        year.pay += pay
         return ModelAnswer("rejected", 0, asked, {(s, "INVALID_AMOUNT"): c for s, c in amounts.items() if c > 0}, {})
     if pay_date.year not in LIMITS:
         return ModelAnswer("held", 0, 0, {}, {})

@@ -107,7 +107,7 @@ def decide_line(
     `year_to_date` holds the accumulators of this participant, plan and year before the line.
     """
     if has_negative(line):
-        return refuse_line(line, INVALID_AMOUNT, year_to_date)
+        return _refused_with_pay(line, plan, limits, year_to_date)
     kept, cuts = _admit(line, plan, participant)
     if line.employer_money == RESTORATION:
         return _restored(kept, cuts, year_to_date)
@@ -115,19 +115,32 @@ def decide_line(
         return hold_line(LIMITS_NOT_LOADED, year_to_date)
     if plan.short_years:
         limits = plan.limits(limits)
-    counted = max(0, min(line.compensation, limits.compensation_cents - year_to_date.compensation_cents))
-    case = _Case(line, plan, participant, limits, year_to_date, counted)
+    case = _Case(line, plan, participant, limits, year_to_date, _counted(line, limits, year_to_date))
     money, deferral_cuts = _within_402g_with_match(case, kept)
     return _within_415(case, money, cuts + deferral_cuts)
 
 
 def refuse_line(line: Line, code: str, year_to_date: YearToDate) -> LineDecision:
-    """Refuse every part of a line with one code; nothing of it counts anywhere.
+    """Refuse every part of a line with one code; nothing of it moves `year_to_date`.
 
     A line with a negative amount asks for its positive ones.
     """
     cuts = tuple(Cut(source, max(0, cents), code) for source, cents in line.amounts) or (Cut("", 0, code),)
     return LineDecision(REJECTED, 0, sum(cut.cents for cut in cuts), (), cuts, (), year_to_date)
+
+
+def _refused_with_pay(line: Line, plan: PlanRules, limits: Limits | None, before: YearToDate) -> LineDecision:
+    """Refuse a line for a negative amount: its pay was paid all the same, so it uses up the cap (401(a)(17))."""
+    after = msgspec.structs.replace(before, compensation_cents=before.compensation_cents + line.compensation)
+    uses: tuple[LimitUse, ...] = ()
+    if plan.match is not None and limits is not None:
+        limits = plan.limits(limits)
+        uses = (_pay_use(limits, before, _counted(line, limits, before)),)
+    return msgspec.structs.replace(refuse_line(line, INVALID_AMOUNT, after), limit_uses=uses)
+
+
+def _counted(line: Line, limits: Limits, before: YearToDate) -> int:
+    return max(0, min(line.compensation, limits.compensation_cents - before.compensation_cents))
 
 
 def hold_line(code: str, year_to_date: YearToDate) -> LineDecision:
@@ -274,5 +287,9 @@ def _limit_uses(case: _Case, after: YearToDate) -> tuple[LimitUse, ...]:
     uses = limit_uses(case.limits, catch_up, case.before, after)
     if case.plan.match is None:
         return uses
-    room = max(0, case.limits.compensation_cents - case.before.compensation_cents)
-    return (*uses, LimitUse("401a17", room, room - case.counted, case.counted))
+    return (*uses, _pay_use(case.limits, case.before, case.counted))
+
+
+def _pay_use(limits: Limits, before: YearToDate, counted: int) -> LimitUse:
+    room = max(0, limits.compensation_cents - before.compensation_cents)
+    return LimitUse("401a17", room, room - counted, counted)

@@ -90,8 +90,8 @@ class Decision:
 
 
 def refused(amounts: Mapping[str, int], code: str) -> Decision:
-    """A line of which nothing comes in."""
-    return Decision(sum(amounts.values()), codes={code})
+    """A line of which nothing comes in; nobody asks for a negative amount."""
+    return Decision(sum(max(0, cents) for cents in amounts.values()), codes={code})
 
 
 def catch_up_cap(plan: PlanRules, limits: Limits, person: Person, year: int) -> int:
@@ -130,6 +130,7 @@ def decide(
     also for somebody who has left; the engine matches nothing on it.
     """
     if any(cents < 0 for cents in amounts.values()):
+        so_far.pay += pay
         return refused(amounts, "INVALID_AMOUNT")
     limits = plan.limits(pay_date.year)
     decision = Decision(sum(amounts.values()), match_source=plan.match_source)

@@ -117,14 +117,14 @@ class World:
 
     def _try(self, line: Line) -> None:
         """Decide a line unless something it names is unknown or an earlier one of the same year waits."""
-        if any(cents < 0 for cents in line.amounts.values()):
-            self._decided(line, refused(line.amounts, "INVALID_AMOUNT"))
-            return
         member = self.members.get(line.who)
         if line.plan not in self.plans or member is None or member.plan != line.plan:
             return
         before = list(takewhile(lambda other: other is not line, self._same_year(line)))
         if any(other.decision is None for other in before):
+            return
+        if any(cents < 0 for cents in line.amounts.values()):
+            self._refuse_negative(line, before)
             return
         if any(other.same_as(line) and self._counts(other) for other in before):
             return
@@ -138,6 +138,13 @@ class World:
         self._decided(
             line, decide(rules, member.person, so_far, line.pay_date, line.pay, line.amounts, is_for_the_year=given)
         )
+
+    def _refuse_negative(self, line: Line, before: list[Line]) -> None:
+        """Whatever the limits are; its pay counts, unless it says what one that was refused so before has said."""
+        refusals = [other for other in before if other.decision and "INVALID_AMOUNT" in other.decision.codes]
+        if not any(other.same_as(line) for other in refusals):
+            self.years[line.plan, line.who, line.pay_date.year].pay += line.pay
+        self._decided(line, refused(line.amounts, "INVALID_AMOUNT"))
 
     def _has_limits(self, year: int) -> bool:
         return year in LIMITS or (year == LATE_YEAR and self.has_late_limits)

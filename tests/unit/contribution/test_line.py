@@ -189,9 +189,26 @@ def test_without_limits_a_line_is_held_whatever_else_is_wrong_with_it() -> None:
         assert decide_line(a_line(*amounts), plan, person, None, NOTHING_YET).status == "held"
 
 
-def test_a_negative_amount_refuses_the_line_and_counts_nowhere() -> None:
+def test_a_negative_amount_refuses_the_line_and_only_its_pay_counts() -> None:
     decision = decided(("pre_tax", "10.00"), ("match", "-1.00"))
-    assert (decision.status, decision.codes, decision.year_to_date) == ("rejected", ("INVALID_AMOUNT",), NOTHING_YET)
+    assert (decision.status, decision.codes, decision.record) == ("rejected", ("INVALID_AMOUNT",), None)
+    assert decision.year_to_date == YearToDate(compensation_cents=625_000)
+    assert decision.limit_uses == ()
+
+
+def test_the_pay_of_a_line_with_a_negative_amount_uses_up_the_cap_for_the_match() -> None:
+    plan, before = a_plan(match=BASIC_MATCH), YearToDate(compensation_cents=cents_of("300000.00"))
+    refused = decided(("pre_tax", "-10.00"), plan=plan, before=before, compensation="50000.00")
+    assert refused.limit_uses == (LimitUse("401a17", 6_000_000, 1_000_000, 5_000_000),)
+    after = decided(("pre_tax", "2000.00"), plan=plan, before=refused.year_to_date, compensation="40000.00")
+    # 10,000.00 of pay is left: all of 300.00 and half of 200.00.
+    assert dict(after.credited) == {"pre_tax": 200_000, "match": 40_000}
+
+
+def test_the_pay_of_a_negative_line_counts_before_the_limits_of_its_year_are_known() -> None:
+    line = a_line(("pre_tax", "-1.00"), compensation="5000.00")
+    refused = decide_line(line, a_plan(match=BASIC_MATCH), a_participant(), None, NOTHING_YET)
+    assert (refused.codes, refused.year_to_date.compensation_cents) == (("INVALID_AMOUNT",), 500_000)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ harbor match is vested at once, in a qualified automatic contribution arrangemen
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -88,6 +88,13 @@ def is_as_fast_as(schedule: VestingSchedule, slowest: VestingSchedule) -> bool:
     return all(schedule.percent_after(year) >= slowest.percent_after(year) for year in range(1, 8))
 
 
+class Span(NamedTuple):
+    """Days from the first to the last, both included."""
+
+    first: date
+    last: date
+
+
 def vested_percent(terms: VestingTerms, source: str, participant: Participant, as_of: date) -> int:
     """Return the vested percent of `source`; one without a schedule is vested at once, and so is who worked at the
     plan's normal retirement age (IRC 411(a)(8)).
@@ -116,27 +123,54 @@ def years_of_service(hours_by_year: Mapping[int, int], through_year: int) -> int
 def vesting_service(participant: Participant, as_of: date) -> int:
     """Return the full years of vesting service by `as_of`.
 
-    By hours where the census tells any (1,000 in a calendar year), else by elapsed time: spells of employment add up,
-    and an absence of less than twelve months counts as worked (Reg. 1.410(a)-7(d)(1)(iii)).
+    A calendar year of which the census tells hours counts by them; what was worked in the other years counts by elapsed
+    time, so that hours which begin to be told take nothing away. An absence of less than twelve months counts as worked
+    (Reg. 1.410(a)-7(d)(1)(iii)).
     """
-    if participant.hours_by_year:
-        return years_of_service(participant.hours_by_year, as_of.year)
-    start: date | None = None
-    end = as_of
-    for spell in participant.employment:
-        if spell.hired > as_of:
+    told = participant.hours_by_year
+    spans = _worked(participant, as_of)
+    by_time = [part for span in spans for part in _outside(span, told)] if told else spans
+    return years_of_service(told, as_of.year) + _whole_years(by_time)
+
+
+def _worked(participant: Participant, as_of: date) -> list[Span]:
+    """The spans of employment by `as_of`, with short absences in them."""
+    spans: list[Span] = []
+    for hired, ended in participant.employment:
+        if hired > as_of:
             break
-        if start is None:
-            start = spell.hired
-        elif spell.hired >= add_months(end, SEVERANCE_SHORTER_THAN_MONTHS):
-            # What was served before the absence counts on, the absence does not: move the start by its length.
-            start = spell.hired - timedelta(days=(end - start).days + 1)
-        end = as_of if spell.ended is None else min(spell.ended, as_of)
-    if start is None:
-        return 0
-    years = end.year - start.year
-    # The last day of a year is served when it is over: from 6 January to 5 January is one.
-    return years if add_months(start, 12 * years) <= end + timedelta(days=1) else years - 1
+        last = as_of if ended is None else min(ended, as_of)
+        if spans and hired < add_months(spans[-1].last, SEVERANCE_SHORTER_THAN_MONTHS):
+            spans[-1] = Span(spans[-1].first, last)
+        else:
+            spans.append(Span(hired, last))
+    return spans
+
+
+def _outside(span: Span, years: Container[int]) -> Iterator[Span]:
+    """What is left of a span without some calendar years."""
+    first = span.first
+    for year in range(span.first.year, span.last.year + 1):
+        if year not in years:
+            continue
+        if first.year < year:
+            yield Span(first, date(year - 1, 12, 31))
+        first = date(year + 1, 1, 1)
+    if first <= span.last:
+        yield Span(first, span.last)
+
+
+def _whole_years(spans: Sequence[Span]) -> int:
+    """The years of all spans together; 365 days beside whole years make one more (Reg. 1.410(a)-7(d)(1))."""
+    years = days = 0
+    for first, last in spans:
+        after = last + timedelta(days=1)  # The last day of a year is served when it is over.
+        whole = after.year - first.year
+        if add_months(first, 12 * whole) > after:
+            whole -= 1
+        years += whole
+        days += (after - add_months(first, 12 * whole)).days
+    return years + days // 365 if len(spans) > 1 else years
 
 
 def breaks_in_service(hours_by_year: Mapping[int, int], last_worked_year: int, through_year: int) -> int:

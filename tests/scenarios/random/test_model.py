@@ -157,7 +157,10 @@ def test_people_enter_on_the_first_entry_date_after_age_and_service() -> None:
 def test_service_is_counted_in_hours_where_they_are_told_and_a_short_absence_counts() -> None:
     back = Person(AT_50, date(2020, 1, 6), terminated=date(2023, 3, 1), rehired=date(2023, 6, 1))
     assert [years_of_service(back, day) for day in (date(2023, 5, 1), date(2026, 1, 6))] == [3, 6]
-    assert years_of_service(Person(AT_50, AT_40.hired, hours=((2024, 999), (2025, 1000), (2026, 2000))), PAID) == 2
+    told = ((2024, 999), (2025, 1000), (2026, 2000))
+    assert years_of_service(Person(AT_50, date(2024, 1, 2), hours=told), PAID) == 2
+    # Three years and 360 days before 2024 are elapsed time.
+    assert years_of_service(Person(AT_50, date(2020, 1, 6), hours=told), PAID) == 5
 
 
 def test_totals_count_what_was_sent_and_one_thing_wrong_is_enough() -> None:

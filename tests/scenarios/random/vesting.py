@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
 
 from tests.scenarios.random.people import Person
 
@@ -16,16 +16,36 @@ SCHEDULES: dict[str, Sequence[int]] = {
 
 
 def years_of_service(person: Person, on: date) -> int:
-    """Calendar years of a thousand hours where hours are told; else whole years from the hire date to ``on``.
+    """Calendar years of a thousand hours where hours are told, and whole years of work in the others.
 
     They end with the day somebody left; an absence of less than a year counts as worked once he is back.
     """
-    if person.hours:
-        return sum(year <= on.year and hours >= 1000 for year, hours in person.hours)
+    told = dict(person.hours)
     left = [left for hired, left in person.spells if hired <= on][-1:]
     until = on if not left or left[0] is None else min(on, left[0])
-    before_the_day = (until.month, until.day) < (person.hired.month, person.hired.day)
-    return max(0, until.year - person.hired.year - before_the_day)
+    found = [years_and_days(first, last) for first, last in _stretches(person.hired, until, told)]
+    further = sum(days for _, days in found) // 365 if len(found) > 1 else 0
+    by_hours = sum(year <= on.year and hours >= 1000 for year, hours in person.hours)
+    return by_hours + sum(years for years, _ in found) + further
+
+
+def _stretches(first: date, last: date, told: Mapping[int, int]) -> Iterator[tuple[date, date]]:
+    """What lies between the years of which hours are told."""
+    while first <= last:
+        end = next((year for year in sorted(told) if year >= first.year), None)
+        stop = last if end is None else min(last, date(end, 1, 1) - timedelta(days=1))
+        if first <= stop:
+            yield first, stop
+        if end is None:
+            return
+        first = date(end + 1, 1, 1)
+
+
+def years_and_days(first: date, last: date) -> tuple[int, int]:
+    """Whole years, both days included, and the days that are left."""
+    after = last + timedelta(days=1)
+    years = after.year - first.year - ((after.month, after.day) < (first.month, first.day))
+    return years, (after - first.replace(year=first.year + years)).days
 
 
 def vested_percent(schedule: str | Sequence[str], person: Person, on: date) -> int:

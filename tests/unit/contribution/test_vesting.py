@@ -157,6 +157,35 @@ def test_vesting_service_by_elapsed_time(spells: list[tuple[str, str | None]], a
     assert vesting_service(a_participant(employment=history), date.fromisoformat(as_of)) == years
 
 
-def test_vesting_service_by_hours_where_the_census_tells_any() -> None:
-    person = a_participant(hours_by_year={2023: 1000, 2024: 999, 2025: 2080, 2026: 1000})
+def test_vesting_service_by_hours_where_the_census_tells_them() -> None:
+    hired = (Employment(date(2023, 3, 1)),)
+    person = a_participant(employment=hired, hours_by_year={2023: 1000, 2024: 999, 2025: 2080, 2026: 1000})
     assert [vesting_service(person, date(year, 12, 31)) for year in (2022, 2023, 2024, 2025, 2026)] == [0, 1, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("spells", "hours", "as_of", "years"),
+    [
+        # Five years from 2020-01-06 and 360 days are elapsed time; 2026 counts by its hours.
+        ([("2020-01-06", None)], {2026: 1000}, "2026-11-20", 6),
+        ([("2020-01-06", None)], {2026: 999}, "2026-11-20", 5),
+        # Two years and 360 days before 2023, two years and 324 days after it: 684 days are one more year.
+        ([("2020-01-06", None)], {2023: 2080}, "2026-11-20", 6),
+        ([("2020-01-06", None)], {2023: 0}, "2026-11-20", 5),
+        ([("2020-01-06", None)], {2020: 2080, 2021: 2080}, "2025-12-31", 6),
+        # A year in the middle of nothing else: 184 days of 2020 and 181 of 2022 are a year.
+        ([("2020-07-01", "2022-06-30")], {2021: 500}, "2026-11-20", 1),
+        ([("2020-07-01", "2022-06-29")], {2021: 500}, "2026-11-20", 0),
+        ([("2020-07-01", None)], {2019: 2080}, "2021-06-29", 1),
+        ([("2020-01-01", "2021-12-31"), ("2024-01-01", None)], {2021: 1500}, "2024-12-31", 3),
+    ],
+)
+def test_hours_of_some_years_leave_the_elapsed_time_of_the_others(
+    spells: list[tuple[str, str | None]], hours: dict[int, int], as_of: str, years: int
+) -> None:
+    history = tuple(
+        Employment(date.fromisoformat(hired), None if ended is None else date.fromisoformat(ended))
+        for hired, ended in spells
+    )
+    person = a_participant(employment=history, hours_by_year=hours)
+    assert vesting_service(person, date.fromisoformat(as_of)) == years

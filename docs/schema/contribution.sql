@@ -179,6 +179,7 @@ CREATE TABLE public.held_lines (
     resolution text,
     resolved_for date,
     kind text DEFAULT 'line'::text NOT NULL,
+    not_before date,
     CONSTRAINT held_lines_kind_check CHECK ((kind = ANY (ARRAY['line'::text, 'reversal'::text]))),
     CONSTRAINT held_lines_resolution_check CHECK ((resolution = ANY (ARRAY['book'::text, 'withdraw'::text]))),
     CONSTRAINT held_lines_resolved_whole CHECK (((resolution IS NULL) = (resolved_for IS NULL)))
@@ -188,6 +189,8 @@ ALTER TABLE ONLY public.held_lines ALTER COLUMN item SET STATISTICS 0;
 COMMENT ON COLUMN public.held_lines.resolution IS 'What an operator said about a held repeat, and the date he said it for.';
 
 COMMENT ON COLUMN public.held_lines.kind IS 'A reversal waits behind the held line it names, or behind one of the same person and year.';
+
+COMMENT ON COLUMN public.held_lines.not_before IS 'The date of a line before it, where that is later than its own.';
 
 CREATE TABLE public.identities (
     bucket smallint NOT NULL,

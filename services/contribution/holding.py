@@ -116,6 +116,7 @@ async def _try_page(work: Work, lane: int, trial: Trial, rows: list[Any], *, is_
     cache.reversing = set()
     done = await _free_page(work, _by_day(work, rows, trial.behind), trial.closing)
     await work.connection.execute(store.DELETE_HELD, lane, done)
+    await _date_behind(work, lane, rows, beside)
     for row in beside:
         cache.note(row)
     waiting.difference_update(map(key_of, rows))
@@ -123,6 +124,27 @@ async def _try_page(work: Work, lane: int, trial: Trial, rows: list[Any], *, is_
     trial.last = last
     trial.freed += len(done)
     work.backlog_done += len(rows)
+
+
+async def _date_behind(work: Work, lane: int, rows: list[Any], beside: list[Any]) -> None:
+    """Lines of later pages keep the date of what they wait behind: perhaps another worker decides them."""
+    dates: dict[store.YearKey, date] = {}
+    for row in rows:
+        dates[key_of(row)] = max(_held_for(row), dates.get(key_of(row), date.min))
+    earlier = {
+        key_of(row): dates[key_of(row)]
+        for row in beside
+        if row["kind"] == "line" and row["is_later"] and row["first_for"] < dates.get(key_of(row), date.min)
+    }
+    if earlier:
+        columns = map(list, zip(*((*key, day) for key, day in earlier.items()), strict=True))
+        await work.connection.execute(store.DATE_BEHIND, lane, rows[-1]["entry"], *columns)
+
+
+def _held_for(row: Mapping[str, Any]) -> date:
+    """The earliest date of what is held, by what was said of it alone."""
+    days: tuple[date | None, ...] = (row["trade_date"], row["resolved_for"], row["not_before"])
+    return max(day for day in days if day is not None)
 
 
 async def _free_page(work: Work, by_day: dict[date, list[Held | HeldReversal]], closing: date | None) -> list[int]:
@@ -163,12 +185,11 @@ def _freed_on(work: Work, item: LineItem, row: Mapping[str, Any]) -> date:
 
     Never one that the lane has read: what was left undecided then is added up with the date that is open now.
     """
-    since, year = row["resolved_for"], item.line.pay_date.year
+    held_for, year, since = _held_for(row), item.line.pay_date.year, None
     # Also what waited behind such a line, whether that was decided just now or by a worker that has ended since.
     if row["code"] == LIMITS_NOT_LOADED or (row["code"] == WAITING and year not in reviewed_limits()):
         since = work.facts.since(LIMITS.name, str(year))
     last_read = work.lanes[item.lane].cycles["day"].last_read
-    held_for: date = row["trade_date"]
     return max(held_for, since or held_for, held_for if last_read is None else next_trading_day(last_read))
 
 

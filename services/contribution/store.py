@@ -83,19 +83,28 @@ HELD_COLUMNS = [
     "recorded_at", "item",
 ]  # fmt: skip
 SELECT_HELD = """
-SELECT entry, trade_date, code, item, kind, participant_id, plan_id, year, resolution, resolved_for
+SELECT entry, trade_date, code, item, kind, participant_id, plan_id, year, resolution, resolved_for,
+       not_before
 FROM held_lines WHERE lane = $1 AND entry > $2 ORDER BY entry LIMIT $3"""
 # Found by participant and put in order after: in the order of entries the server looks over all that the lane holds.
 SELECT_HELD_OF = """
-SELECT * FROM (SELECT entry, trade_date, code, item, kind, participant_id, plan_id, year, resolution, resolved_for
+SELECT * FROM (SELECT entry, trade_date, code, item, kind, participant_id, plan_id, year, resolution, resolved_for,
+                      not_before
                FROM held_lines WHERE lane = $1 AND entry > $2 AND participant_id = ANY($4::text[]) OFFSET 0) AS theirs
 ORDER BY entry LIMIT $3"""
 SELECT_HELD_KEYS = """
 SELECT DISTINCT lane, participant_id, plan_id, year, kind FROM held_lines WHERE lane = ANY($1::int[])"""
 # What else is held of the participants of a page, before and after it.
 HELD_BESIDE = """
-SELECT DISTINCT participant_id, plan_id, year, kind, entry > $3 AS is_later FROM held_lines
-WHERE lane = $1 AND (entry < $2 OR entry > $3) AND participant_id = ANY($4::text[])"""
+SELECT participant_id, plan_id, year, kind, entry > $3 AS is_later, min(coalesce(not_before, trade_date)) AS first_for
+FROM held_lines WHERE lane = $1 AND (entry < $2 OR entry > $3) AND participant_id = ANY($4::text[])
+GROUP BY participant_id, plan_id, year, kind, entry > $3"""
+DATE_BEHIND = """
+UPDATE held_lines SET not_before = before.day
+FROM unnest($3::text[], $4::text[], $5::int[], $6::date[]) AS before(participant_id, plan_id, year, day)
+WHERE lane = $1 AND entry > $2 AND kind = 'line' AND held_lines.participant_id = before.participant_id
+  AND held_lines.plan_id = before.plan_id AND held_lines.year = before.year
+  AND coalesce(not_before, trade_date) < before.day"""
 MOVE_HELD = """
 UPDATE held_lines SET code = moved.code FROM unnest($2::bigint[], $3::text[]) AS moved(entry, code)
 WHERE lane = $1 AND held_lines.entry = moved.entry"""

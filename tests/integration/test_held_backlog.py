@@ -29,7 +29,7 @@ from shared.values.identity import identity_of
 from tests.support.cluster import service_database
 from tests.unit.contribution.builders import a_participant
 
-THURSDAY, FRIDAY = date(2026, 11, 19), date(2026, 11, 20)
+THURSDAY, FRIDAY, MONDAY = date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 23)
 NOON = datetime(2026, 11, 20, 17, tzinfo=UTC)
 YEAR = 2031
 PEOPLE, LINES_EACH, PER_POLL = 10_000, 2, 4_000
@@ -159,3 +159,21 @@ async def test_a_year_of_held_lines_is_freed_over_many_beats_and_claims_and_each
     rows = await worker.connection.fetch(STATUSES)
     assert [tuple(row) for row in rows] == [("a", FRIDAY, PEOPLE * LINES_EACH + 2)]
     assert not worker.lanes[0].cache.holds_anything
+
+
+@pytest.mark.parametrize("claims", [False, True], ids=["one claim", "a claim between them"])
+async def test_a_line_is_never_booked_before_the_one_it_waited_behind_whoever_decides_them(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, claims: bool
+) -> None:
+    monkeypatch.setattr(holding, "HELD_PER_TRANSACTION", 1)
+    await worker.connection.execute(PERSON, ["P1", "P2"], THURSDAY, msgspec.json.encode(a_participant()).decode())
+    # The first stands behind Friday's marker in its own partition; the others came by another one, before it there.
+    for line in (a_line("P1", 1, MONDAY), a_line("P1", 2, FRIDAY), a_line("P2", 1, FRIDAY), a_line("P1", 3, FRIDAY)):
+        await worker.send([line])
+    worker.load_limits()
+    for _ in range(4):
+        assert (await worker.beat())[1] == 1
+        if claims:
+            await worker.claim()
+    days = [(who, pay // 1_000_00, day) for who, pay, day in await worker.connection.fetch(IN_ORDER)]
+    assert days == [("P1", 1, MONDAY), ("P1", 2, MONDAY), ("P2", 1, FRIDAY), ("P1", 3, MONDAY)]

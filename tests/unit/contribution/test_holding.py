@@ -44,13 +44,18 @@ def an_item(pay_date: date = FRIDAY) -> LineItem:
     )  # fmt: skip
 
 
-def held_with(code: str, resolved_for: date | None = None) -> dict[str, Any]:
-    return {"code": code, "trade_date": THURSDAY, "resolved_for": resolved_for}
+def held_with(code: str, resolved_for: date | None = None, not_before: date | None = None) -> dict[str, Any]:
+    return {"code": code, "trade_date": THURSDAY, "resolved_for": resolved_for, "not_before": not_before}
 
 
 def test_a_line_is_booked_on_its_own_date_while_that_is_open() -> None:
     assert _freed_on(a_work(None), an_item(), held_with("UNKNOWN_PARTICIPANT")) == THURSDAY
     assert _freed_on(a_work(date(2026, 11, 18)), an_item(), held_with("UNKNOWN_PARTICIPANT")) == THURSDAY
+
+
+def test_a_line_is_not_booked_before_what_it_waited_behind() -> None:
+    behind = held_with("WAITING_FOR_EARLIER_LINE", not_before=MONDAY)
+    assert _freed_on(a_work(date(2026, 11, 18)), an_item(), behind) == MONDAY
 
 
 def test_a_line_takes_the_date_of_what_freed_it() -> None:

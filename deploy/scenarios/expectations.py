@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Tag
 
-from deploy.scenarios.fields import Amounts, Cents, Day, DecimalText, Name, Part
+from deploy.scenarios.fields import Amounts, Cents, Day, DecimalText, Figure, Name, Part
 
 Positions = dict[Name, dict[Name, dict[Name, DecimalText]]]
 """Shares by participant, source and fund."""
@@ -14,6 +14,10 @@ Balances = dict[Name, Cents | None]
 """Dollars by participant; null for one that is not shown, because it is not final."""
 Counted = int | str | list[Any] | dict[Name, Any]
 """Things found on a day: how many, the whole sorted list of them, or either by the name they stand under."""
+
+
+Returned = dict[Literal["twr", "modified_dietz", "from", "to"], Figure]
+"""Percents with six decimals, and the closes between which they were earned."""
 
 
 class ExpectedReceipt(Part):
@@ -78,5 +82,5 @@ class Expect(Part):
     cash: dict[Name, Cents] | None = None
     deposits: dict[Name, ExpectedDeposit] | None = None
     vested: Any = None
-    returns: Any = None
+    returns: dict[Name, Returned] | None = None
     as_of: OneOrMore | None = None

@@ -58,6 +58,10 @@ def _no_float(value: object) -> object:
     return _quoted_decimal(value) if isinstance(value, float) else value
 
 
+def _figure(value: object) -> object:
+    return value.removesuffix("%") if isinstance(value, str) else _no_float(_as_written(value))
+
+
 def nothing_as_empty_list(value: object) -> object:
     return [] if value is None else value
 
@@ -74,6 +78,8 @@ PriceText = Annotated[str, BeforeValidator(_price)]
 Name = Annotated[str, BeforeValidator(_as_written), Field(min_length=1, strict=True)]
 Percent = Annotated[str, BeforeValidator(_count_as_text), BeforeValidator(_no_float)]
 """A quoted decimal, or a whole number without quotes: nothing is lost by reading that."""
+Figure = Annotated[str | None, BeforeValidator(_figure)]
+"""A quoted percent, with its sign or without; null where there is none."""
 Count = Annotated[int, Field(strict=True, ge=0)]
 Hours = Annotated[int | str, BeforeValidator(_no_float)]
 """A whole number, or a quoted decimal."""

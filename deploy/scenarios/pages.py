@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import date
 from http import HTTPStatus
 from typing import Any
@@ -11,12 +11,17 @@ from urllib.parse import quote
 
 import aiohttp
 
+from deploy.scenarios.filerun import FileRun
+
 RETRY_SECONDS = 0.05
 RETRY_SECONDS_MAX = 0.5
 NOTHING_KNOWN = "not_closed"
 """Valuation's code for a date of which it has nothing to show."""
 UNKNOWN_RUN = "unknown_payroll"
 """Contribution's code for a payroll run it never heard of."""
+
+NOTHING_HELD = "nothing_held"
+"""Valuation's code for returns of somebody who has no period to have one in."""
 
 Page = Mapping[str, Any]
 
@@ -26,6 +31,15 @@ class PageNotReady(Exception):
 
     def __init__(self, url: str, last: str) -> None:
         super().__init__(f"{url} ({last})")
+
+
+async def said(run: FileRun, path: str, what: str, asked: Iterable[Awaitable[Any]]) -> list[Any] | None:
+    """What pages say; None, and a difference of the file, when one of them says nothing in time."""
+    try:
+        return await asyncio.gather(*asked)
+    except PageNotReady as problem:
+        run.differ(path, what, str(problem))
+        return None
 
 
 class Pages:
@@ -64,6 +78,13 @@ class Pages:
         url = f"{self._contribution_url}/v1/plans/{quote(plan_id, safe='')}/vesting?as_of={as_of}"
         async with self._together:
             return await self._poll(url, lambda _: True, seconds)
+
+    async def returns(self, participant_id: str, to: date, seconds: float) -> Page | None:
+        """What a participant's money earned until a proven close; None of one without two. Raises ``PageNotReady``."""
+        url = f"{self._valuation_url}/v1/participants/{quote(participant_id, safe='')}/returns?to={to}"
+        async with self._together:
+            page = await self._poll(url, lambda _: True, seconds, NOTHING_HELD)
+        return None if page.get("code") == NOTHING_HELD else page
 
     async def payroll_run(self, payroll_id: str, seconds: float) -> Page | None:
         """What a payroll run waits for since the last cut; None of an unknown one. Raises ``PageNotReady``."""

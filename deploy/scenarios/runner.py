@@ -21,15 +21,15 @@ from aiokafka.errors import KafkaError
 
 from deploy.cluster import Cluster, ClusterError
 from deploy.scenarios.expectations import AsOf
-from deploy.scenarios.expected import NOT_SUPPORTED_YET, expected_differences
+from deploy.scenarios.expected import expected_differences
 from deploy.scenarios.facts import CLOSE_REQUESTED, VALUE_REQUESTED, Outgoing, day_command
 from deploy.scenarios.feed import Feed, open_feed
 from deploy.scenarios.filerun import FileRun
 from deploy.scenarios.model import FileProblem, FundingEvent, LaterEvent, Scenario, ScenarioDay, read_scenario
 from deploy.scenarios.names import Namespace
-from deploy.scenarios.pages import Page, PageNotReady, Pages
+from deploy.scenarios.pages import Page, PageNotReady, Pages, said
 from deploy.scenarios.publisher import Publisher, open_publisher
-from deploy.scenarios.state import as_of_state, day_state, deposit_state, is_proven
+from deploy.scenarios.state import as_of_state, day_state, deposit_state, is_proven, returns_state
 from deploy.scenarios.vested import vested_state
 from shared.runtime.logs import get_logger
 from shared.runtime.settings import Settings
@@ -38,6 +38,7 @@ from shared.values.trading_days import next_trading_day, previous_trading_day
 log = get_logger(__name__)
 
 WAIT_SECONDS = 120.0
+NOT_SUPPORTED_YET = "not supported yet"
 
 OnDay = Callable[[date, str], Awaitable[None]]
 
@@ -308,6 +309,8 @@ class Driver:
         state = day_state(run, day.date, self._feed.observed, dict(zip(plans, found, strict=True)), trading)
         if day.expect.vested is not None and plans:
             await self._add_vested(run, day, dict(zip(plans, found, strict=True)), state)
+        if day.expect.returns and plans:
+            await self._add_returns(run, day, state)
         if day.expect.deposits:
             await self._add_deposits(run, day, state)
         if day.expect.as_of is not None:
@@ -318,14 +321,17 @@ class Driver:
     async def _add_vested(
         self, run: FileRun, day: ScenarioDay, balances: Mapping[str, Page], state: dict[str, Any]
     ) -> None:
-        try:
-            found = await asyncio.gather(
-                *[self._pages.plan_vesting(run.names.full(plan), day.date, self._wait_seconds) for plan in balances]
-            )
-        except PageNotReady as problem:
-            run.differ(f"{_day_path(day.date)}.vested", "contribution's vested percents", str(problem))
-            return
-        state["vested"] = vested_state(run, day.date, balances, found)
+        asked = [self._pages.plan_vesting(run.names.full(plan), day.date, self._wait_seconds) for plan in balances]
+        found = await said(run, f"{_day_path(day.date)}.vested", "contribution's vested percents", asked)
+        if found is not None:
+            state["vested"] = vested_state(run, day.date, balances, found)
+
+    async def _add_returns(self, run: FileRun, day: ScenarioDay, state: dict[str, Any]) -> None:
+        names = sorted(day.expect.returns or ())
+        asked = [self._pages.returns(run.names.full(name), day.date, self._wait_seconds) for name in names]
+        found = await said(run, f"{_day_path(day.date)}.returns", "valuation's returns", asked)
+        if found is not None:
+            state["returns"] = {name: returns_state(page) for name, page in zip(names, found, strict=True)}
 
     async def _add_as_of(self, run: FileRun, day: ScenarioDay, state: dict[str, Any]) -> None:
         asked = day.expect.as_of
@@ -349,16 +355,12 @@ class Driver:
         return as_of_state(run, asked.date, asked.known_at, known if len(known) == len(plans) else None)
 
     async def _add_deposits(self, run: FileRun, day: ScenarioDay, state: dict[str, Any]) -> None:
-        asked = sorted(day.expect.deposits or ())
-        try:
-            found = await asyncio.gather(
-                *[self._pages.payroll_run(run.names.full(name), self._wait_seconds) for name in asked]
-            )
-        except PageNotReady as problem:
-            run.differ(f"{_day_path(day.date)}.deposits", "contribution's payroll runs", str(problem))
-            return
-        pages = zip(asked, found, strict=True)
-        state["deposits"] = {name: deposit_state(page) for name, page in pages if page is not None}
+        names = sorted(day.expect.deposits or ())
+        asked = [self._pages.payroll_run(run.names.full(name), self._wait_seconds) for name in names]
+        found = await said(run, f"{_day_path(day.date)}.deposits", "contribution's payroll runs", asked)
+        if found is not None:
+            pages = zip(names, found, strict=True)
+            state["deposits"] = {name: deposit_state(page) for name, page in pages if page is not None}
 
     async def _late_confirmations(self, day: date) -> None:
         """What was confirmed late must be in the log before the next day is cut."""

@@ -179,3 +179,11 @@ def deposit_state(page: Mapping[str, Any]) -> dict[str, Any]:
     """What a payroll run lacks, from contribution's page of it; a run that waits for nothing lacks 0.00."""
     wait = page["waits_for"] or {"short_by": 0, "deposit_due": None, "deposit_latest": None}
     return {"short": dollars_text(wait["short_by"]), "due": wait["deposit_due"], "latest": wait["deposit_latest"]}
+
+
+def returns_state(page: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a participant's money earned, in percent, and from which close to which; nulls when there is no return."""
+    if page is None:
+        return {"twr": None, "modified_dietz": None, "from": None, "to": None}
+    figures = {name: page[name]["percent"] for name in ("twr", "modified_dietz")}
+    return figures | {"from": page["from"], "to": page["to"]}

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from services.valuation import store
+from services.valuation import pages_returns, store
 from services.valuation.rules.positions import Holdings
 from shared.runtime.clients import Pool
 from shared.runtime.settings import settings
@@ -179,6 +179,7 @@ async def closed_day(pool: Pool, request: Any) -> tuple[int, Any]:
 PAGES = {
     "/v1/participants/{participant_id}/balance": participant_balance,
     "/v1/participants/{participant_id}/transactions": participant_transactions,
+    "/v1/participants/{participant_id}/returns": pages_returns.participant_returns,
     "/v1/plans/{plan_id}/balances": plan_balances,
     "/v1/days/{date}": closed_day,
 }

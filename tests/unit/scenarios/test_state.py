@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
+
+import pytest
+from pydantic import ValidationError
 
 from deploy.scenarios.expectations import Expect
 from deploy.scenarios.expected import expected_differences
 from deploy.scenarios.filerun import FileRun
 from deploy.scenarios.model import CensusEvent
 from deploy.scenarios.observed import Observed
-from deploy.scenarios.state import as_of_state, codes_that_cut, day_state
+from deploy.scenarios.state import as_of_state, codes_that_cut, day_state, returns_state
 from tests.unit.scenarios.builders import DAY, NEXT_DAY, a_code, a_receipt, a_run
 
 
@@ -163,9 +167,27 @@ def test_expected_money_is_compared_as_dollars() -> None:
     ) == ("day.receipts.c1.accepted", "169.24", "169.23")
 
 
-def test_expectations_of_later_features_differ_and_say_so() -> None:
-    (difference,) = expected_differences("day", Expect(returns={"P1": {}}), state_of(a_run(), Observed()))
-    assert difference.actual == "not supported yet"
+def test_returns_are_compared_as_percents_with_the_closes_they_lie_between() -> None:
+    page = {
+        "from": "2026-11-20",
+        "to": "2026-11-24",
+        "twr": {"percent": "0.989900"},
+        "modified_dietz": {"percent": None},
+    }
+    state = {"returns": {"P1": returns_state(page), "P2": returns_state(None)}}
+    right = Expect.model_validate(
+        {
+            "returns": {
+                "P1": {"twr": "0.989900%", "from": date(2026, 11, 20), "modified_dietz": None},
+                "P2": {"twr": None},
+            }
+        }
+    )
+    assert expected_differences("day", right, state) == []
+    (difference,) = expected_differences("day", Expect.model_validate({"returns": {"P1": {"twr": "0.9899"}}}), state)
+    assert (difference.path, difference.actual) == ("day.returns.P1.twr", "0.989900")
+    with pytest.raises(ValidationError, match="quoted"):
+        Expect.model_validate({"returns": {"P1": {"twr": 0.9899}}})
 
 
 def entry_of(cents: int | None, shares: str = "10.000") -> dict[str, Any]:

@@ -20,15 +20,14 @@ from services.contribution import store_differing
 from services.contribution.rules.differing import DecidedLine, differences
 from services.contribution.rules.intake import Line
 from services.contribution.rules.limits import Limits, limits_of_fact, reviewed_limits
+from services.contribution.rules.line import INVALID_AMOUNT
 from services.contribution.rules.participant import Participant
 from services.contribution.rules.plan_rules import plan_rules_of
 from services.contribution.rules.records import LineRecord
 from shared.runtime.clients import Connection, connect
 
 PEOPLE_PER_QUERY = 2_000
-WHATEVER_THE_CENSUS_SAYS = frozenset(
-    {"UNKNOWN_PLAN", "UNKNOWN_PARTICIPANT", "KEY_MISMATCH", "INVALID_AMOUNT", "DUPLICATE_PAYROLL_LINE"}
-)
+WHATEVER_THE_CENSUS_SAYS = frozenset({"UNKNOWN_PLAN", "UNKNOWN_PARTICIPANT", "KEY_MISMATCH", "DUPLICATE_PAYROLL_LINE"})
 """Codes of lines that were refused before the person was looked at."""
 _person = msgspec.json.Decoder(Participant).decode
 
@@ -122,6 +121,8 @@ def _line(row: Any) -> Line:
         for source, cents, _ in detail.get("cuts", ()):
             asked[source] = asked.get(source, 0) + cents
     amounts = [(source, cents) for source, cents in asked.items() if cents]
+    if any(code == INVALID_AMOUNT for _, _, code in detail.get("cuts", ())):
+        amounts = [("", -1)]  # What was negative is not written down; it is refused again, and its pay counts.
     return Line(
         row["plan_id"], row["participant_id"], row["payroll_id"], row["pay_date"], row["compensation"], amounts, [],
         detail.get("employer_money"),

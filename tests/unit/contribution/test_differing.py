@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import msgspec
+import orjson
+from asyncpg.pgproto.pgproto import UUID
 
+from services.contribution.differing import Dated, Known, _differing
 from services.contribution.rules.differing import DecidedLine, Difference, differences
 from services.contribution.rules.intake import Line
 from services.contribution.rules.participant import Opening, Participant
-from services.contribution.rules.plan_rules import PlanRules
+from services.contribution.rules.plan_rules import PlanRules, plan_rules_of
 from tests.unit.contribution.builders import BASIC_MATCH, a_line, a_participant, a_plan, limits_2026
 
 
@@ -48,3 +52,28 @@ def test_the_match_differs_with_its_deferral() -> None:
     lines = decided(person, a_line(("pre_tax", "100.00"), compensation="5000.00"), plan=plan)
     ((_, cents, _, _),) = differences(lines, older, 2026)
     assert cents == (("match", 10_000), ("pre_tax", 10_000))
+
+
+def row(entry: int, pay: int, source: str, cents: int, code: str) -> dict[str, Any]:
+    """The journal's row of a line that was refused whole."""
+    return {
+        "participant_id": "P1", "plan_id": "ACME", "trade_date": date(2026, 11, 20), "entry": entry,
+        "cause": UUID(bytes([entry]) * 16), "payroll_id": "R1", "pay_date": date(2026, 11, 20), "compensation": pay,
+        "accounts": ["receivable"], "amounts": [0],
+        "detail": orjson.dumps({"cuts": [[source, cents, code]]}).decode(),
+    }  # fmt: skip
+
+
+def test_the_pay_of_a_line_with_a_negative_amount_counts_in_what_would_be() -> None:
+    young = a_participant(opening=Opening(2026, regular_cents=2_450_000))
+    older = msgspec.structs.replace(young, birth_date=date(1970, 1, 1))
+    fact = {"plan_id": "ACME", "sources": ["pre_tax", "match"], "match": BASIC_MATCH}
+    plans = Dated(
+        [{"key": "ACME", "effective_from": date(2026, 1, 1), "body": orjson.dumps(fact)}],
+        lambda body: plan_rules_of("ACME", body),
+    )
+    rows = [row(1, 35_000_000, "pre_tax", 0, "INVALID_AMOUNT"), row(2, 4_000_000, "pre_tax", 200_000, "LIMIT_402G")]
+    known = [Known(date(2026, 11, 19), date(2026, 11, 19), young), Known(date(2026, 11, 21), date(2026, 11, 20), older)]
+    (found,) = _differing(rows, known, plans, Dated([], dict))
+    # Of the pay 10,000.00 is left under 360,000.00: the match is all of 300.00 and half of 200.00.
+    assert found["differences"] == [{"source": "match", "cents": 40_000}, {"source": "pre_tax", "cents": 200_000}]

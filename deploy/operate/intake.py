@@ -248,8 +248,5 @@ def _run_of(item: dict[str, Any]) -> Run:
 
 
 def asked_cents(body: dict[str, Any]) -> int:
-    """What a payroll line asks for: a source named twice means its sum, and only positive cents are asked for."""
-    by_source: Counter[str] = Counter()
-    for amount in body.get("amounts") or ():
-        by_source[amount["source"]] += amount["cents"]
-    return sum(cents for cents in by_source.values() if cents > 0)
+    """What a payroll line asks for: its positive cents. A negative amount rejects the line and takes off nothing."""
+    return sum(amount["cents"] for amount in body.get("amounts") or () if amount["cents"] > 0)

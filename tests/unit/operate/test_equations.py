@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import date
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from deploy.operate.equations import EXAMPLES_MAX, Equation, agree, all_ok
 from deploy.operate.flow import expected_fills
 from deploy.operate.holdings import balance_cents
 from deploy.operate.intake import OUTCOMES, asked_cents, offset_equations
+from services.contribution.rules.intake import read_line, requested_cents
 from shared.values.shares import Price
 
 DAY = date(2026, 11, 23)
@@ -60,11 +62,23 @@ def test_a_record_that_no_outcome_explains_is_seen() -> None:
     assert [one.name for one in found if not one.ok] == ["counted offsets of t = outcomes"]
 
 
-def test_a_source_named_twice_on_a_line_asks_for_its_sum_and_negatives_ask_for_nothing() -> None:
-    amounts = [
-        {"source": "pre_tax", "cents": 100}, {"source": "pre_tax", "cents": -30}, {"source": "roth", "cents": -5},
-    ]  # fmt: skip
-    assert asked_cents({"amounts": amounts}) == 70
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [("pre_tax", 100), ("pre_tax", 11)],
+        [("pre_tax", 100), ("pre_tax", -30), ("roth", -5)],
+        [("pre_tax", 5), ("pre_tax", -5)],
+        [("pre_tax", -1)],
+        [],
+    ],
+)
+def test_the_proof_and_the_engine_say_the_same_of_what_a_line_asks_for(parts: list[tuple[str, int]]) -> None:
+    """The engine answers every cent it says was asked for; a proof that counts others is broken for the whole date."""
+    body = {
+        "plan_id": "ACME", "participant_id": "P1", "payroll_id": "R1", "pay_date": "2026-11-20",
+        "compensation_cents": 0, "amounts": [{"source": source, "cents": cents} for source, cents in parts],
+    }  # fmt: skip
+    assert asked_cents(body) == requested_cents(read_line(body))
 
 
 def accepted(order: str, version: int, on: str, cents: int, units: int) -> dict[str, Any]:

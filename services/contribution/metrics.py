@@ -34,11 +34,10 @@ LAST_CUT = "SELECT max(trade_date) FROM lane_days WHERE cycle = 'day'"
 OLDEST_SHORT = """
 SELECT min(p.trade_date) FROM run_waits AS w JOIN run_parts AS p USING (plan_id, payroll_id)
 WHERE w.code = 'FUNDING_SHORT' AND p.released_for IS NULL AND p.credited > 0"""
-WAITS = """
-SELECT code, count(*) AS runs, coalesce(sum(short_by) FILTER (WHERE code = 'FUNDING_SHORT'), 0)::bigint AS short
-FROM run_waits GROUP BY code"""
+WAITS = "SELECT code, count(*) AS runs, coalesce(sum(short_by), 0)::bigint AS short FROM run_waits GROUP BY code"
 OVERDUE = """
-SELECT coalesce(sum(short_by), 0)::bigint FROM run_waits WHERE code = 'FUNDING_SHORT' AND deposit_due < trade_date"""
+SELECT coalesce(sum(short_by), 0)::bigint FROM run_waits
+WHERE code IN ('FUNDING_SHORT', 'PAYROLL_TOTALS_MISMATCH') AND deposit_due < trade_date"""
 RETURNED = "CASH_RETURNED_AFTER_TRADE"
 WAIT_CODES = ("FUNDING_SHORT", "PAYROLL_TOTALS_MISMATCH")
 HELD_CODES = (
@@ -102,7 +101,7 @@ async def _waits(connection: Connection, last_cut: date | None) -> list[Value]:
     days = 0
     if oldest is not None and last_cut is not None and oldest != GENESIS:
         days = len(trading_days_between(oldest, last_cut)) - 1
-    short = rows["FUNDING_SHORT"]["short"] if "FUNDING_SHORT" in rows else 0
+    short = sum(rows[code]["short"] for code in WAIT_CODES if code in rows)
     said = (*WAIT_CODES, RETURNED)
     return [
         *((metrics.RUNS_WAITING, (code,), rows[code]["runs"] if code in rows else 0) for code in said),

@@ -62,13 +62,14 @@ def decide_releases(
     waits: list[Wait] = []
     for run in sorted(open_runs, key=lambda one: (one.plan_id, one.payroll_id)):
         invariant(run.accepted >= 0, "a run never owes negative money")
+        short = 0 if run.plan_id in on_file else max(0, run.accepted - left.get(run.payroll_id, 0))
         if (run.plan_id, run.payroll_id) in mismatched:
-            waits.append(Wait(run.plan_id, run.payroll_id, "PAYROLL_TOTALS_MISMATCH", 0))
-        elif run.plan_id in on_file or run.accepted <= left.get(run.payroll_id, 0):
+            # Wrong totals excuse no late deposit: what lacks is said all the same.
+            waits.append(Wait(run.plan_id, run.payroll_id, "PAYROLL_TOTALS_MISMATCH", short))
+        elif not short:
             left[run.payroll_id] = left.get(run.payroll_id, 0) - run.accepted
             releases.append(Release(run.plan_id, run.payroll_id, run.accepted, run.accepted))
         else:
-            short = run.accepted - left.get(run.payroll_id, 0)
             waits.append(Wait(run.plan_id, run.payroll_id, "FUNDING_SHORT", short))
     return releases, waits
 

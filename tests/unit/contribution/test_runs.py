@@ -68,6 +68,16 @@ def test_totals_that_do_not_agree_stop_a_run_whatever_its_cash(on_file: frozense
     assert waits == [Wait("ACME", "R1", "PAYROLL_TOTALS_MISMATCH", 0)]
 
 
+def test_a_run_whose_totals_differ_says_what_its_cash_lacks_too() -> None:
+    """A deposit is late by law, whatever keeps the run from trading; a plan that trades on file waits for no cash."""
+    runs = [OpenRun("ACME", "R1", 500), OpenRun("FILE", "R2", 500)]
+    mismatched = frozenset({("ACME", "R1"), ("FILE", "R2")})
+    releases, waits = decide_releases(runs, {"R1": 420}, frozenset({"FILE"}), mismatched)
+    assert (releases, [(wait.payroll_id, wait.code, wait.short_by) for wait in waits]) == (
+        [], [("R1", "PAYROLL_TOTALS_MISMATCH", 80), ("R2", "PAYROLL_TOTALS_MISMATCH", 0)],
+    )  # fmt: skip
+
+
 def test_one_dollar_is_not_used_by_two_plans_that_named_their_runs_alike() -> None:
     runs = [OpenRun("B", "R1", 300), OpenRun("A", "R1", 300)]
     releases, waits = decide_releases(runs, {"R1": 500}, NONE, NO_RUN)

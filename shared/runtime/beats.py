@@ -13,7 +13,7 @@ from shared.runtime.definition import Cycle, Progress, Service
 from shared.runtime.lanes import CycleState, Lane
 from shared.runtime.logs import get_logger
 from shared.runtime.parking import UNPARK, may_unpark, unpark
-from shared.runtime.records import LANE_CLOSED
+from shared.runtime.records import LANE_CLOSED, letter_headers
 from shared.runtime.work import Task, Work
 from shared.values.invariants import invariant
 from shared.values.trading_days import GENESIS, next_trading_day
@@ -162,6 +162,10 @@ class Beats:
         """Dead letters of the control plane reach their topics through the builder's outbox."""
         letters = await work.connection.fetch(SELECT_UNPUBLISHED_LETTERS)
         for letter in letters:
+            came = [
+                (name, None if text is None else text.encode("latin-1"))
+                for name, text in orjson.loads(letter["headers"])
+            ]
             work.emit(
                 BUILDER_LANE,
                 f"{letter['topic']}.dlq",
@@ -171,16 +175,7 @@ class Beats:
                 value=letter["value"] or b"",
                 recorded_at=letter["recorded_at"],
                 partition=0,
-                extra=[
-                    *(
-                        (f"original_{name}", None if text is None else text.encode("latin-1"))
-                        for name, text in orjson.loads(letter["headers"])
-                    ),
-                    ("reason", letter["code"].encode()),
-                    ("detail", letter["detail"].encode()),
-                    ("service", self.service.name.encode()),
-                    ("failed_at", letter["recorded_at"].isoformat().encode()),
-                ],
+                extra=letter_headers(came, letter["code"], letter["detail"], self.service.name, letter["recorded_at"]),
             )
         if letters:
             await work.connection.execute(MARK_LETTERS_PUBLISHED, [letter["dead_letter"] for letter in letters])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
@@ -241,6 +241,22 @@ def headers_as_json(record: Record) -> str:
 def short_detail(detail: str) -> str:
     """What a dead letter says beside its code: a line that a text column can hold."""
     return detail.replace("\x00", "")[:DETAIL_CHARACTERS_MAX]
+
+
+def letter_headers(
+    came: Iterable[tuple[str, bytes | None]], code: str, detail: str, service: str, failed_at: datetime
+) -> list[tuple[str, bytes | None]]:
+    """What a dead letter is sent with: the headers that came, and why.
+
+    A letter is an event of its own, so the original's `ce_…` stand under `original_ce_…`.
+    """
+    return [
+        *((f"original_{name}" if name.startswith("ce_") else name, value) for name, value in came),
+        ("reason", code.encode()),
+        ("detail", detail.encode()),
+        ("service", service.encode()),
+        ("failed_at", failed_at.isoformat().encode()),
+    ]
 
 
 def date_by_stamp(topic: str, timestamp_ms: int) -> date:

@@ -18,7 +18,7 @@ from shared.runtime.factcache import FactCache
 from shared.runtime.guards import Guards
 from shared.runtime.lanes import Lane
 from shared.runtime.outbox import Message, OutboxRow, append, milliseconds, pack
-from shared.runtime.records import Record, headers_as_json, short_detail
+from shared.runtime.records import Record, headers_as_json, letter_headers, short_detail
 
 INSERT_TASKS = """
 INSERT INTO tasks (lane, cycle, trade_date, kind, body, recorded_at)
@@ -202,14 +202,7 @@ class Work:
             value=record.original_value or b"",
             recorded_at=record.recorded_at,
             partition=partition,
-            extra=[
-                *((name, value) for name, value in record.raw_headers if not name.startswith("ce_")),
-                *((f"original_{name}", value) for name, value in record.raw_headers if name.startswith("ce_")),
-                ("reason", code.encode()),
-                ("detail", detail.encode()),
-                ("service", self.service.name.encode()),
-                ("failed_at", record.recorded_at.isoformat().encode()),
-            ],
+            extra=letter_headers(record.raw_headers, code, detail, self.service.name, record.recorded_at),
         )
 
     def add_task(self, lane: int, cycle: str, day: date, kind: str, body: Any, recorded_at: datetime) -> None:

@@ -55,6 +55,7 @@ GOOD: dict[str, tuple[Callable[[], Outgoing], str]] = {
 
 ANYWHERE: dict[str, tuple[Break, str]] = {
     "not JSON": (raw(b"{"), "NOT_JSON"),
+    "a header of the sender's own": (lambda record: record.but(value=b"{").with_header("note", b"\xff"), "NOT_JSON"),
     "a tombstone": (raw(None), "NOT_JSON"),
     "a list": (raw(b"[]"), "WRONG_SHAPE"),
     "a NUL for a body": (raw(b'"\\u0000"'), "WRONG_SHAPE"),

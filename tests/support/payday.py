@@ -89,6 +89,8 @@ class Payday:
         assert letter.headers["reason"].decode() == code
         assert letter.headers["failed_at"]
         assert letter.value == (sent.outgoing.value or b"")
+        came = [name for name, _ in sent.outgoing.headers if name.isascii() and name.isprintable()]
+        assert {f"original_{name}" if name.startswith("ce_") else name for name in came} <= letter.headers.keys()
         rows = await self.wire.query(
             service,
             "SELECT code, value, key, headers::text AS headers, detail FROM dead_letters"

@@ -9,7 +9,16 @@ import orjson
 import pytest
 
 from shared.runtime.errors import LogLoss, PoisonMessage
-from shared.runtime.records import Record, dated, instant_of, public_record, record_of, unknown_type_code, who_sent
+from shared.runtime.records import (
+    Record,
+    dated,
+    instant_of,
+    letter_headers,
+    public_record,
+    record_of,
+    unknown_type_code,
+    who_sent,
+)
 from shared.runtime.strays import freeze, thaw
 from shared.values.identity import body_hash, identity_of
 from shared.values.trading_days import GENESIS
@@ -225,3 +234,12 @@ def test_a_rerouted_record_keeps_what_was_sent_where_it_landed_and_its_date() ->
     assert home.recorded_at == stray.recorded_at
     assert home.headers == stray.headers | dict(sequence)
     assert dict(home.raw_headers) == dict(stray.raw_headers)
+
+
+def test_a_dead_letter_is_an_event_of_its_own_and_keeps_the_headers_that_came() -> None:
+    came = [("ce_id", b"c-1"), ("content-type", b"text/plain"), ("note", None)]
+    assert letter_headers(came, "NOT_JSON", "line 1", "trading", datetime(2026, 11, 20, tzinfo=UTC)) == [
+        ("original_ce_id", b"c-1"), ("content-type", b"text/plain"), ("note", None),
+        ("reason", b"NOT_JSON"), ("detail", b"line 1"), ("service", b"trading"),
+        ("failed_at", b"2026-11-20T00:00:00+00:00"),
+    ]  # fmt: skip

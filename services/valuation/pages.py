@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
@@ -50,7 +50,10 @@ def _known(text: str | None) -> tuple[date | None, datetime | None]:
     instant = datetime.fromisoformat(text.replace(" ", "+"))
     if instant.tzinfo is None:
         raise ValueError("known_at needs an offset")
-    return None, instant
+    try:
+        return None, instant.astimezone(UTC)
+    except OverflowError:  # The last hours of the year 9999 and the first of the year 1 are none of UTC.
+        raise ValueError("known_at is out of range") from None
 
 
 async def _decimals(pool: Pool) -> dict[str, int]:

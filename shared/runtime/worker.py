@@ -12,7 +12,7 @@ from typing import Any
 import mode
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from shared.runtime.clients import Pool, open_pool
+from shared.runtime.clients import DATABASE_TROUBLE, Pool, open_pool
 from shared.runtime.control import Control
 from shared.runtime.definition import Service
 from shared.runtime.exposition import Exposition
@@ -141,10 +141,24 @@ def _add_page(app: NestworkApp, worker: Worker, path: str, page: Page) -> None:
             return problem(web, refused.status, refused.code, refused.detail)
         if worker.pool is None:
             return problem(web, 503, "starting", "The service is starting.")
-        status, document = await page(worker.pool, request)
+        status, document = await asked(page, worker.pool, request)
         if status >= 400:
             return problem(web, status, document["code"], document["detail"])
         return web.json(document, status=status)
+
+
+async def asked(page: Page, pool: Pool, request: Any) -> tuple[int, Any]:
+    """What a page answers; an id no database can hold, a database that is away and our own defects are answers too."""
+    if any("\x00" in text for text in (*request.match_info.values(), *request.query.values())):
+        return 400, {"code": "invalid_id", "detail": "A NUL is part of no id and no date."}
+    try:
+        return await page(pool, request)
+    except DATABASE_TROUBLE as trouble:
+        log.warning("page_waits_for_database", page=request.path, error=error_text(trouble))
+        return 503, {"code": "unavailable", "detail": "The database does not answer; ask again."}
+    except Exception as defect:
+        log.exception("page_failed", page=request.path, error=error_text(defect))
+        return 500, {"code": "internal", "detail": "The page failed; the log says why."}
 
 
 def allowed(worker: Worker, page: Page, request: Any) -> Caller:

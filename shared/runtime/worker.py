@@ -154,10 +154,10 @@ async def asked(page: Page, pool: Pool, request: Any) -> tuple[int, Any]:
     try:
         return await page(pool, request)
     except DATABASE_TROUBLE as trouble:
-        log.warning("page_waits_for_database", page=request.path, error=error_text(trouble))
+        log.warning("page_waits_for_database", page=page.__name__, error=error_text(trouble))
         return 503, {"code": "unavailable", "detail": "The database does not answer; ask again."}
     except Exception as defect:
-        log.exception("page_failed", page=request.path, error=error_text(defect))
+        log.error("page_failed", page=page.__name__, error=error_text(defect), exc_info=defect)
         return 500, {"code": "internal", "detail": "The page failed; the log says why."}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import contextlib
+import math
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
@@ -42,6 +43,10 @@ BYTES_PER_POLL = 6 * 1024 * 1024
 PACKED_BYTES_PER_POLL = 2 * 1024 * 1024
 """Of internal logs: their records carry hundreds of lines, and what is decided between two heartbeats is bounded."""
 IDLE_SECONDS = 0.5
+RECLAIM_SECONDS = 0.1
+BEAT_SECONDS = 0.1
+"""After a poll that wakes nobody (it met no marker and made no task) the beats have nothing new: the next may wait so
+long. One after each small poll would double the transactions of a quiet hour."""
 REMOVE_IDLE_SECONDS = 1.0
 RETRY_SECONDS = 0.25
 HINT_SECONDS = 5.0
@@ -67,6 +72,7 @@ class MoneyPlane:
         self.busy = asyncio.Lock()
         self.stopping = False
         self.beat_due, self.claim_due = True, False
+        self.beat_at = math.inf
         self.progressed_at = time.monotonic()
         self.removed_at = self.hinted_at = 0.0
         self.tasks: list[asyncio.Task[None]] = []
@@ -135,7 +141,12 @@ class MoneyPlane:
                 worked = False
             if not worked:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.wake.wait(), IDLE_SECONDS if self.lanes else 0.1)
+                    await asyncio.wait_for(self.wake.wait(), self._rest())
+
+    def _rest(self) -> float:
+        """Seconds until there may be something to do that nobody announces."""
+        until_beat = max(0.0, self.beat_at - time.monotonic())
+        return min(IDLE_SECONDS, until_beat) if self.lanes else RECLAIM_SECONDS
 
     async def _turn(self) -> bool:
         """One claim, poll or beat; true when there may be more to do at once."""
@@ -150,8 +161,8 @@ class MoneyPlane:
         if slices:
             await self._poll_records(slices)
             return True
-        if self.beat_due:
-            self.beat_due = False
+        if self.beat_due or time.monotonic() >= self.beat_at:
+            self.beat_due, self.beat_at = False, math.inf
             if await self._poll_beats():
                 self.beat_due = True
                 return True
@@ -301,7 +312,8 @@ class MoneyPlane:
         metrics.POLL_RECORDS.observe(sum(part.taken for part in slices))
         oldest = min(part.records[0].recorded_at for part in slices)
         metrics.STAGE_AGE_SECONDS.observe(max(0.0, time.time() - oldest.timestamp()))
-        self.beat_due = True
+        self.beat_due |= work.wakes_others
+        self.beat_at = min(self.beat_at, time.monotonic() + BEAT_SECONDS)
         await self._hint()
 
     async def _poll_beats(self) -> bool:

@@ -16,7 +16,7 @@ from deploy.load.target import Target
 from shared.runtime.clients import connect
 
 SETTINGS = ("server_version", "fsync", "synchronous_commit", "shared_buffers")
-PACKAGES = ("nestwork", "aiokafka", "asyncpg", "faust-streaming", "msgspec", "orjson", "uvloop")
+PACKAGES = ("nestwork", "aiokafka", "asyncpg", "faust-streaming", "msgspec", "orjson")
 
 
 async def surroundings(target: Target) -> dict[str, Any]:

@@ -46,6 +46,9 @@ async def _books_in_order(books: Books, day: date) -> list[Equation]:
             twice = await book.whole(store_flow.FILLED_TWICE, day)
             equations.append(none_of(f"fills posted twice in {name}", twice))
         equations.append(none_of(f"journal entries of {name} that do not sum to zero", unbalanced))
+    for book in (books.allocation, books.trading):
+        name = f"journal entries of {book.service} whose funds are not the sums of their legs"
+        equations.append(none_of(name, await book.whole(store_flow.NOT_ITS_LEGS, day)))
     for book, kind in (
         (books.contribution, "line"),
         (books.contribution, "reversal"),

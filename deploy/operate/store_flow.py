@@ -14,6 +14,14 @@ SELECT count(*) FROM journal WHERE trade_date = $1 AND (SELECT sum(a) FROM unnes
 UNBALANCED_UNITS = """
 SELECT count(*) FROM journal
 WHERE trade_date = $1 AND units IS NOT NULL AND (SELECT sum(u) FROM unnest(units) AS u) <> 0"""
+# Funds are told twice: as `amounts`, and as `leg_cents` source by source, row after row of the matrix.
+NOT_ITS_LEGS = """
+SELECT count(*) FROM journal AS j
+WHERE j.trade_date = $1 AND j.kind IN ('split', 'split_reversed', 'instruct', 'reverse') AND EXISTS (
+    SELECT FROM (SELECT at, cents FROM unnest(j.amounts[:cardinality(j.accounts) - 1]) WITH ORDINALITY AS one(cents, at)
+                 UNION ALL SELECT (at - 1) % (cardinality(j.accounts) - 1) + 1, -cents
+                 FROM unnest(j.leg_cents) WITH ORDINALITY AS one(cents, at)) AS fund(at, cents)
+    GROUP BY at HAVING sum(cents) <> 0)"""
 TWICE = """
 SELECT count(*) FROM (SELECT cause FROM journal WHERE kind = $2 AND trade_date <= $1 GROUP BY cause
                       HAVING count(*) > 1 AND max(trade_date) = $1) AS twice"""

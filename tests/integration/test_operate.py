@@ -141,6 +141,18 @@ TAMPERED = {
         " WHERE kind = 'split' AND cardinality(leg_cents) > 1",
         "digest of split legs = of instructed legs",
     ),
+    "a cent moved between the funds of a split, its legs as they were": (
+        "allocation",
+        "UPDATE journal SET amounts[1] = amounts[1] + 1, amounts[2] = amounts[2] - 1"
+        " WHERE kind = 'split' AND cardinality(amounts) > 2",
+        "journal entries of allocation whose funds are not the sums of their legs",
+    ),
+    "a cent moved between the funds of an instruction, its legs as they were": (
+        "trading",
+        "UPDATE journal SET amounts[1] = amounts[1] + 1, amounts[2] = amounts[2] - 1"
+        " WHERE kind = 'instruct' AND cardinality(amounts) > 2",
+        "journal entries of trading whose funds are not the sums of their legs",
+    ),
     "another participant's name on a leg": (
         "trading",
         "UPDATE order_legs SET participants[1] = 'somebody'",

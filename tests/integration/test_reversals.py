@@ -65,6 +65,18 @@ TAMPERED = {
         " WHERE kind = 'split_reversed' AND cardinality(leg_cents) > 1",
         "digest of divided legs = of instructed back legs of reversals",
     ),
+    "a cent moved between the funds of a reversal, its legs as they were": (
+        "allocation",
+        "UPDATE journal SET amounts[1] = amounts[1] + 1, amounts[2] = amounts[2] - 1"
+        " WHERE kind = 'split_reversed' AND cardinality(amounts) > 2",
+        "journal entries of allocation whose funds are not the sums of their legs",
+    ),
+    "a cent moved between the funds to take back, their legs as they were": (
+        "trading",
+        "UPDATE journal SET amounts[1] = amounts[1] + 1, amounts[2] = amounts[2] - 1"
+        " WHERE kind = 'reverse' AND cardinality(amounts) > 2",
+        "journal entries of trading whose funds are not the sums of their legs",
+    ),
     "a unit more sold": (
         "trading",
         "UPDATE reversal_legs SET units = units + 1 WHERE done = 'sold' AND units > 0",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date
 from http import HTTPStatus
 from typing import Any
@@ -72,6 +72,19 @@ class Pages:
         async with self._together:
             page = await self._poll(url, lambda _: True, seconds, NOTHING_KNOWN)
         return None if page.get("code") == NOTHING_KNOWN else page
+
+    async def totals(
+        self, people: Sequence[str], as_of: date, known_at: date | None, seconds: float
+    ) -> dict[str, int | None]:
+        """The cents of people over all their plans, as known at the end of a date. Raises ``PageNotReady``."""
+        known = "" if known_at is None else f"&known_at={known_at}"
+        found = await asyncio.gather(*[self._balance(person, f"as_of={as_of}{known}", seconds) for person in people])
+        return {person: page["balance_cents"] for person, page in zip(people, found, strict=True)}
+
+    async def _balance(self, participant_id: str, asked: str, seconds: float) -> Page:
+        url = f"{self._valuation_url}/v1/participants/{quote(participant_id, safe='')}/balance?{asked}"
+        async with self._together:
+            return await self._poll(url, lambda _: True, seconds)
 
     async def plan_vesting(self, plan_id: str, as_of: date, seconds: float) -> Page:
         """Vested percents of everybody in a plan, by the facts of a date. Raises ``PageNotReady``."""

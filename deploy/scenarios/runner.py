@@ -29,7 +29,7 @@ from deploy.scenarios.model import FileProblem, FundingEvent, LaterEvent, Scenar
 from deploy.scenarios.names import Namespace
 from deploy.scenarios.pages import Page, PageNotReady, Pages, said
 from deploy.scenarios.publisher import Publisher, open_publisher
-from deploy.scenarios.state import as_of_state, day_state, deposit_state, is_proven, returns_state
+from deploy.scenarios.state import as_of_state, day_state, deposit_state, in_several_plans, is_proven, returns_state
 from deploy.scenarios.vested import vested_state
 from shared.runtime.logs import get_logger
 from shared.runtime.settings import Settings
@@ -303,12 +303,14 @@ class Driver:
             found = await asyncio.gather(
                 *[self._pages.plan_balances(run.names.full(plan), day.date, self._wait_seconds) for plan in plans]
             )
+            by_plan = dict(zip(plans, found, strict=True))
+            totals = await self._pages.totals(in_several_plans(by_plan), day.date, None, self._wait_seconds)
         except PageNotReady as problem:
             run.differ(_day_path(day.date), "valuation's balances", str(problem))
             return
-        state = day_state(run, day.date, self._feed.observed, dict(zip(plans, found, strict=True)), trading)
+        state = day_state(run, day.date, self._feed.observed, by_plan, totals, trading)
         if day.expect.vested is not None and plans:
-            await self._add_vested(run, day, dict(zip(plans, found, strict=True)), state)
+            await self._add_vested(run, day, by_plan, state)
         if day.expect.returns and plans:
             await self._add_returns(run, day, state)
         if day.expect.deposits:
@@ -352,7 +354,10 @@ class Driver:
             ]
         )
         known = {plan: page for plan, page in zip(plans, found, strict=True) if page is not None}
-        return as_of_state(run, asked.date, asked.known_at, known if len(known) == len(plans) else None)
+        if len(known) < len(plans):
+            return as_of_state(run, asked.date, asked.known_at, None, {})
+        totals = await self._pages.totals(in_several_plans(known), asked.date, asked.known_at, self._wait_seconds)
+        return as_of_state(run, asked.date, asked.known_at, known, totals)
 
     async def _add_deposits(self, run: FileRun, day: ScenarioDay, state: dict[str, Any]) -> None:
         names = sorted(day.expect.deposits or ())

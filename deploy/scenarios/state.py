@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -10,13 +10,21 @@ from typing import Any
 from deploy.scenarios.filerun import FileRun
 from deploy.scenarios.names import Namespace
 from deploy.scenarios.observed import Answer, Observed
-from shared.values.money import cents_of, dollars_text
+from shared.values.money import dollars_text
 
 
 def day_state(
-    run: FileRun, day: date, observed: Observed, plan_pages: Mapping[str, Mapping[str, Any]], trading: Mapping[str, Any]
+    run: FileRun,
+    day: date,
+    observed: Observed,
+    plan_pages: Mapping[str, Mapping[str, Any]],
+    totals: Mapping[str, int | None],
+    trading: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Everything that can be expected of ``day``; ``plan_pages`` are valuation's, by the plan's name in the file."""
+    """Everything that can be expected of ``day``; ``plan_pages`` are valuation's, by the plan's name in the file.
+
+    ``totals`` are the cents that valuation says of those ``in_several_plans``.
+    """
     state = {
         "receipts": _receipts(run, day, observed),
         "credited": _credited(run, day, observed),
@@ -27,22 +35,28 @@ def day_state(
     }
     if not is_proven(observed, day):
         return state
-    return state | _holdings(run, plan_pages)
+    return state | _holdings(run, plan_pages, totals)
 
 
 def as_of_state(
-    run: FileRun, as_of: date, known_at: date | None, plan_pages: Mapping[str, Mapping[str, Any]] | None
+    run: FileRun,
+    as_of: date,
+    known_at: date | None,
+    plan_pages: Mapping[str, Mapping[str, Any]] | None,
+    totals: Mapping[str, int | None],
 ) -> dict[str, Any]:
     """What is said of a date, as known at the end of another; nothing where valuation has nothing to say yet."""
     asked = {"date": as_of.isoformat()} | ({} if known_at is None else {"known_at": known_at.isoformat()})
     if plan_pages is None:
         return asked | {"proof": "missing", "positions": {}, "balances": {}, "cash": {}}
-    return asked | {"proof": "ok"} | _holdings(run, plan_pages)
+    return asked | {"proof": "ok"} | _holdings(run, plan_pages, totals)
 
 
-def _holdings(run: FileRun, plan_pages: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _holdings(
+    run: FileRun, plan_pages: Mapping[str, Mapping[str, Any]], totals: Mapping[str, int | None]
+) -> dict[str, Any]:
     cash = {plan: dollars_text(page["plan_cash_cents"]) for plan, page in sorted(plan_pages.items())}
-    return {"positions": _positions(run, plan_pages), "balances": _balances(run, plan_pages), "cash": cash}
+    return {"positions": _positions(run, plan_pages), "balances": _balances(run, plan_pages, totals), "cash": cash}
 
 
 def is_proven(observed: Observed, day: date) -> bool:
@@ -132,13 +146,20 @@ def _positions(run: FileRun, plan_pages: Mapping[str, Mapping[str, Any]]) -> dic
     return state
 
 
-def _balances(run: FileRun, plan_pages: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None]:
+def in_several_plans(plan_pages: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Ids of those whose balance no page of a plan tells: plans round theirs, and the sum of all is rounded once."""
+    plans = Counter(entry["participant_id"] for entry in _entries(plan_pages))
+    return sorted(participant for participant, count in plans.items() if count > 1)
+
+
+def _balances(
+    run: FileRun, plan_pages: Mapping[str, Mapping[str, Any]], totals: Mapping[str, int | None]
+) -> dict[str, str | None]:
     """Dollars of positions, over all plans; one that is not final, since a position has no price, is not shown."""
     state: dict[str, str | None] = dict.fromkeys(_known(run), "0.00")
-    for entry in _entries(plan_pages):
-        participant, cents = run.names.plain(entry["participant_id"]), entry["balance_cents"]
-        before = state.get(participant, "0.00")
-        state[participant] = None if cents is None or before is None else dollars_text(cents_of(before) + cents)
+    cents_by_id = {entry["participant_id"]: entry["balance_cents"] for entry in _entries(plan_pages)} | dict(totals)
+    for participant, cents in cents_by_id.items():
+        state[run.names.plain(participant)] = None if cents is None else dollars_text(cents)
     return state
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from services.valuation import pages_returns, store
+from services.valuation.rules.balances import rounded_cents
 from services.valuation.rules.positions import Holdings
 from shared.runtime.clients import Pool
 from shared.runtime.settings import settings
@@ -80,27 +81,32 @@ async def participant_balance(pool: Pool, request: Any) -> tuple[int, Any]:
         return BAD_DATE
     if day is None:
         return NOT_CLOSED
-    decimals = await _decimals(pool)
-    plans = [
-        {
-            "plan_id": row["plan_id"],
-            "balance_cents": row["cents"],
-            "positions": _positions(orjson.loads(row["holdings"]), decimals),
-        }
-        for row in await pool.fetch(store.BALANCE_ON, participant_id, day)
-        if caller_in(request).sees(row["plan_id"])
-    ]
-    if not plans:
+    rows = await pool.fetch(store.BALANCE_ON, participant_id, day)
+    rows = [row for row in rows if caller_in(request).sees(row["plan_id"])]
+    if not rows:
         return 404, {"code": "unknown_participant", "detail": f"Nothing is held by this participant on {day}."}
-    cents = [plan["balance_cents"] for plan in plans]
-    total = None if None in cents else sum(cents)
+    decimals = await _decimals(pool)
+    total = rows[0]["cents"] if len(rows) == 1 else await _total(pool, rows, decimals)
     return 200, {
         "participant_id": participant_id,
         "as_of": day.isoformat(),
         "balance_cents": total,
         "is_final": total is not None,
-        "plans": plans,
+        "plans": [
+            {
+                "plan_id": row["plan_id"],
+                "balance_cents": row["cents"],
+                "positions": _positions(orjson.loads(row["holdings"]), decimals),
+            }
+            for row in rows
+        ],
     }
+
+
+async def _total(pool: Pool, rows: list[Any], decimals: dict[str, int]) -> int | None:
+    """Cents over several plans at one date: the exact sum, rounded once; each plan's balance is rounded already."""
+    (worth,) = (await pages_returns.worth_by_date(pool, rows, decimals)).values()
+    return None if worth is None else rounded_cents(worth.numerator, worth.denominator)
 
 
 @leaves_out_other_plans

@@ -70,22 +70,25 @@ async def _flows(pool: Pool, lane: int, participant_id: str, plans: list[str]) -
     return flows
 
 
-async def _closed(pool: Pool, rows: Iterable[Any], flows: Mapping[date, int]) -> list[Closed]:
+async def _closed(pool: Pool, rows: list[Any], flows: Mapping[date, int]) -> list[Closed]:
     """Each date with what all plans together were worth."""
+    if not rows:
+        return []
+    decimals = {row["key"]: row["decimals"] for row in await pool.fetch(store.SHARE_DECIMALS)}
+    values = await worth_by_date(pool, rows, decimals)
+    return [Closed(day, value, Fraction(flows.get(day, 0), 100)) for day, value in values.items()]
+
+
+async def worth_by_date(pool: Pool, rows: Iterable[Any], decimals: Mapping[str, int]) -> dict[date, Fraction | None]:
+    """Exact dollars of all plans together at each date's prices, of at least one stored balance; None if not final."""
     by_day: dict[date, list[Any]] = {}
     for row in rows:
         by_day.setdefault(row["trade_date"], []).append(row)
-    if not by_day:
-        return []
-    decimals = {row["key"]: row["decimals"] for row in await pool.fetch(store.SHARE_DECIMALS)}
     prices: defaultdict[date, dict[str, Price]] = defaultdict(dict)
     for row in await pool.fetch(store_returns.PRICES_BETWEEN, min(by_day), max(by_day)):
         if row["fund_id"] in decimals:
             prices[row["price_date"]][row["fund_id"]] = Price.parse(row["price"])
-    return [
-        Closed(day, _value(of_day, prices[day], decimals), Fraction(flows.get(day, 0), 100))
-        for day, of_day in by_day.items()
-    ]
+    return {day: _value(of_day, prices[day], decimals) for day, of_day in by_day.items()}
 
 
 def _value(rows: Iterable[Any], prices: Mapping[str, Price], decimals: Mapping[str, int]) -> Fraction | None:

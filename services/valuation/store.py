@@ -86,7 +86,7 @@ SHARE_DECIMALS = """
 SELECT DISTINCT ON (key) key, (body ->> 'share_decimals')::int AS decimals FROM facts WHERE topic = 'funds.v1'
 ORDER BY key, version"""
 BALANCE_ON = """
-SELECT plan_id, participant_id, cents, holdings FROM balances WHERE participant_id = $1 AND trade_date = $2
+SELECT trade_date, plan_id, cents, holdings FROM balances WHERE participant_id = $1 AND trade_date = $2
 ORDER BY plan_id"""
 PLAN_BALANCES_ON = """
 SELECT participant_id, cents, holdings FROM balances WHERE plan_id = $1 AND trade_date = $2 AND lane = ANY($3::int[])

@@ -14,6 +14,12 @@ COMMON_SCALE = 18
 """Share decimals (at most 6) and price decimals (at most 12) together."""
 
 
+def rounded_cents(n: int, d: int) -> int | None:
+    """Return exact dollars ``n / d`` as cents, rounded half-up once; ``None`` for what no balance can be."""
+    cents = half_up_div(n * 100, d)
+    return cents if abs(cents) < CENTS_BEYOND else None
+
+
 class Rates:
     """Prices of a date in a form that needs one multiplication per position: dollars times 10**scale per unit."""
 
@@ -41,5 +47,4 @@ class Rates:
                     return None
                 continue
             total += units * rate
-        cents = half_up_div(total * 100, 10**self.scale)
-        return cents if abs(cents) < CENTS_BEYOND else None
+        return rounded_cents(total, 10**self.scale)

@@ -13,14 +13,13 @@ from deploy.scenarios.expected import expected_differences
 from deploy.scenarios.filerun import FileRun
 from deploy.scenarios.model import CensusEvent
 from deploy.scenarios.observed import Observed
-from deploy.scenarios.state import as_of_state, codes_that_cut, day_state, returns_state
+from deploy.scenarios.state import as_of_state, codes_that_cut, day_state, in_several_plans, returns_state
 from tests.unit.scenarios.builders import DAY, NEXT_DAY, a_code, a_receipt, a_run
 
 
 def state_of(run: FileRun, observed: Observed, page: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    return day_state(
-        run, more.pop("day", DAY), observed, {"ACME": {"participants": [], "plan_cash_cents": 0} | (page or {})}, more
-    )
+    pages = {"ACME": {"participants": [], "plan_cash_cents": 0} | (page or {})}
+    return day_state(run, more.pop("day", DAY), observed, pages, {}, more)
 
 
 def observed_on_the_first_day() -> Observed:
@@ -205,15 +204,25 @@ def test_a_file_may_expect_that_a_balance_is_not_shown() -> None:
     assert (difference.expected, difference.actual) == (None, "0.01")
 
 
-def test_who_came_with_a_census_is_known_and_a_balance_is_over_all_plans() -> None:
+def test_who_came_with_a_census_is_known() -> None:
     run = a_run()
     run.published(CensusEvent.model_validate({"census": "P9", "plan": "ACME", "born": DAY, "hired": DAY}), DAY)
+    state = state_of(run, observed_on_the_first_day(), {"participants": [entry_of(100)]})
+    assert state["balances"] == {"P1": "1.00", "P2": "0.00", "P9": "0.00"}
+
+
+@pytest.mark.parametrize(("total", "shown"), [(201, "2.01"), (None, None)])
+def test_the_balance_over_several_plans_is_what_valuation_says_not_the_sum_of_rounded_ones(
+    total: int | None, shown: str | None
+) -> None:
     pages = {
-        "ACME": {"participants": [entry_of(100)], "plan_cash_cents": 0},
-        "OTHER": {"participants": [entry_of(23)], "plan_cash_cents": 0},
+        "ACME": {"participants": [entry_of(101), entry_of(50) | {"participant_id": "s000-P2"}], "plan_cash_cents": 0},
+        "OTHER": {"participants": [entry_of(101)], "plan_cash_cents": 0},
     }
-    state = day_state(run, DAY, observed_on_the_first_day(), pages, {})
-    assert state["balances"] == {"P1": "1.23", "P2": "0.00", "P9": "0.00"}
+    assert in_several_plans(pages) == ["s000-P1"]
+    known = day_state(a_run(), DAY, observed_on_the_first_day(), pages, {"s000-P1": total}, {})
+    assert known["balances"] == {"P1": shown, "P2": "0.50"}
+    assert as_of_state(a_run(), DAY, None, pages, {"s000-P1": total})["balances"] == {"P1": shown, "P2": "0.50"}
 
 
 def test_what_was_known_of_a_date_is_shown_beside_the_dates_that_were_asked() -> None:
@@ -224,7 +233,7 @@ def test_what_was_known_of_a_date_is_shown_beside_the_dates_that_were_asked() ->
         "balances": {"P1": "1.00"},
     }
     page = {"participants": [entry_of(100)], "plan_cash_cents": 5}
-    known = as_of_state(a_run(), DAY, NEXT_DAY, {"ACME": page})
+    known = as_of_state(a_run(), DAY, NEXT_DAY, {"ACME": page}, {})
     assert (known["date"], known["known_at"], known["cash"]) == ("2026-11-20", "2026-11-23", {"ACME": "0.05"})
     one, several = ({"as_of": known}, {"as_of": [known, known]})
     assert expected_differences("day", Expect.model_validate({"as_of": block}), one) == []
@@ -234,7 +243,7 @@ def test_what_was_known_of_a_date_is_shown_beside_the_dates_that_were_asked() ->
 
 
 def test_of_a_date_that_was_not_closed_nothing_is_known() -> None:
-    nothing = {"as_of": as_of_state(a_run(), NEXT_DAY, DAY, None)}
+    nothing = {"as_of": as_of_state(a_run(), NEXT_DAY, DAY, None, {})}
     block = {"date": NEXT_DAY, "known_at": DAY, "positions": {"P1": {}}, "balances": {"P1": None}, "proof": "missing"}
     assert expected_differences("day", Expect.model_validate({"as_of": block}), nothing) == []
     assert expected_differences("day", Expect.model_validate({"as_of": block | {"balances": {"P1": "0.00"}}}), nothing)

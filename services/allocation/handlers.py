@@ -44,7 +44,7 @@ async def split_lines(work: Work, items: list[ReleasedLine]) -> None:
         plan = work.facts.need(PLANS.name, item.plan_id, day)
         version, parts = chosen.get((item.key, item.plan_id), (None, None))
         funds, legs = split_line(item.sources, item.amounts, parts, plan["default_fund"])
-        if plan["default_fund"] in funds:  # Those of an election were known when it was accepted; a plan's may never be.
+        if plan["default_fund"] in funds:  # An election's funds were known when it was accepted; a plan's may never be.
             work.facts.need(FUNDS.name, plan["default_fund"], day)
         said.setdefault(item.lane, []).append((item, funds, legs))
         journal.append(

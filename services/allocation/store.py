@@ -40,7 +40,8 @@ CROSS JOIN LATERAL (SELECT i.identity, i.body_hash, i.status, i.reason
 IDENTITY_COLUMNS = ["bucket", "identity", "body_hash", "trade_date", "entry", "status", "reason"]
 SETTLE_IDENTITIES = """
 UPDATE identities SET status = d.status, reason = CASE WHEN d.code IS NULL THEN NULL ELSE ARRAY[d.code, d.detail] END
-FROM unnest($1::smallint[], $2::uuid[], $3::"char"[], $4::text[], $5::text[]) AS d(bucket, identity, status, code, detail)
+FROM unnest($1::smallint[], $2::uuid[], $3::"char"[], $4::text[], $5::text[])
+  AS d(bucket, identity, status, code, detail)
 WHERE identities.bucket = d.bucket AND identities.identity = d.identity"""
 HELD_COLUMNS = ["lane", "entry", "trade_date", "recorded_at", "item"]
 SELECT_HELD = """

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from deploy.operate.letters import list_letters
+from deploy.operate.proof import prove
+from deploy.operate.replay import replay
 from shared.events import topics
 from shared.events.payroll import PayrollClosed, PayrollOpened, PayrollReturned
 from shared.runtime.records import DAY_CUT
 from tests.support import events
 from tests.support.events import Outgoing, fresh
-from tests.support.payday import Payday
+from tests.support.payday import GOOD_CENTS, Payday
+from tests.support.waiting import eventually
+from tests.support.wire import page
 
 pytestmark = pytest.mark.slow
 Break = Callable[[Outgoing], Outgoing]
@@ -309,6 +315,65 @@ async def test_the_census_of_an_unknown_plan_waits_for_it_and_harms_nobody(payda
     assert (await payday.wire.receipt(line.ce_id))["status"] == "held"
     await payday.wire.send(events.plan_fact(plan))
     assert (await payday.wire.receipt(line.ce_id, number=2))["status"] == "accepted"
+
+
+# -- a plan's default fund that nobody published --------------------------------------------------------------------
+
+
+async def balance(payday: Payday, person: str) -> int | None:
+    """Cents at the last close; None of one who holds nothing."""
+    status, answer = await page(f"{payday.cluster.web_url('valuation')}/v1/participants/{person}/balance")
+    assert status in {200, 404}, answer
+    return answer["balance_cents"] if status == 200 else None
+
+
+async def proven_sides(payday: Payday, day: date) -> dict[str, tuple[int, int]]:
+    """Both sides of each equation of a date that is proven again."""
+    proof, _ = await prove(payday.wire.config, day)
+    assert [equation for equation in proof.equations if not equation.ok] == []
+    return {equation.name: (equation.left, equation.right) for equation in proof.equations}
+
+
+async def test_money_for_a_default_fund_nobody_published_is_parked_and_trades_when_it_was_freed(payday: Payday) -> None:
+    plan, fund = fresh("plan"), fresh("unheard-of-fund")
+    silent, chooser, other = payday.person(), payday.person(), payday.person(partition=1)
+    await payday.wire.send(
+        events.plan_fact(plan, default_fund=fund, trade_on="file"),
+        *(events.census(person, plan) for person in (silent, chooser, other)),
+        *(events.election(person, {events.FUND: "100"}, plan) for person in (chooser, other)),
+    )
+    await payday.close_day()  # Elections govern the dates after.
+
+    cents = {silent: 10_000, chooser: 20_000, other: 3_000}
+    async with payday.between_good_ones():
+        await payday.wire.send(*(events.line(who, {"pre_tax": paid}, plan=plan) for who, paid in cents.items()))
+    parked_on = await payday.close_day()
+    assert [await balance(payday, who) for who in cents] == [None, 20_000, 3_000]
+    letter = f"allocation:parked:{silent}"
+    (parked,) = [one for one in await list_letters(payday.wire.config) if str(one.id) == letter]
+    assert (parked.code, parked.cents, parked.items) == ("PARKED", 10_000, 1)
+    assert fund in parked.detail
+    left, right = (await proven_sides(payday, parked_on))["released + freed = split + parked cents"]
+    assert left == right == sum(cents.values()) + 2 * GOOD_CENTS
+    (stays,) = await replay(payday.wire.config, [letter], by="tester")
+    assert not stays.ok
+
+    known = "SELECT count(*) AS known FROM facts WHERE topic = 'funds.v1' AND key = $1"
+
+    async def is_known() -> bool:
+        return bool((await payday.wire.query("allocation", known, fund))[0]["known"])
+
+    await payday.wire.send(events.fund_fact(fund))
+    await eventually(is_known, seconds=60)
+    payday.funds.add(fund)
+    (freed,) = await replay(payday.wire.config, [letter], by="tester")
+    assert freed.outcome == "freed"
+    day = await payday.close_day()
+    assert [await balance(payday, who) for who in cents] == [10_000, 20_000, 3_000]
+    orders = await payday.wire.query("trading", "SELECT trade_date, amount FROM orders WHERE fund_id = $1", fund)
+    assert [(row["trade_date"], row["amount"]) for row in orders] == [(day, 10_000)]
+    for one in (parked_on, day):
+        await proven_sides(payday, one)
 
 
 async def test_after_all_this_the_day_closes_proven_and_nothing_was_started_again(payday: Payday) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -22,24 +23,39 @@ log = get_logger(__name__)
 SEND_TIMEOUT_SECONDS = 30
 RETRY_SECONDS = 0.5
 BACKLOG_BYTES_MAX = 48 * 1024 * 1024
-ROUND_BYTES_MAX = 8 * 1024 * 1024
+ROUND_BYTES_MAX = 2 * 1024 * 1024
+"""Sent to one partition before it is asked what was taken."""
+TROUBLE = (KafkaError, TimeoutError, OSError)
 
 StreamKey = tuple[int, str, int]
+Place = tuple[str, int]
+"""Topic and partition."""
+
+
+class Waiting(NamedTuple):
+    """A committed row, and since when it waits (seconds since 1970)."""
+
+    since: float
+    row: OutboxRow
 
 
 class Relay:
-    """One per worker. ``hand_over`` takes committed rows; ``published`` says what may be deleted."""
+    """One per worker. ``hand_over`` takes committed rows; ``published`` says what may be deleted.
+
+    Each partition is published on its own: one whose leader is frozen holds up no other.
+    """
 
     def __init__(
         self, names: StreamNames, points: Points, make: Callable[[], AIOKafkaProducer] = kafka_producer
     ) -> None:
         self.names, self.points, self.make = names, points, make
-        self.waiting: deque[OutboxRow] = deque()
-        self.committed_at: deque[float] = deque()
+        self.waiting: dict[Place, deque[Waiting]] = {}
+        self.sending: dict[Place, asyncio.Task[None]] = {}
+        self.failure: Exception | None = None
         self.waiting_bytes = 0
         self.published: dict[StreamKey, tuple[int, int]] = {}
         self.producer: AIOKafkaProducer | None = None
-        self.has_rows, self.is_empty = asyncio.Event(), asyncio.Event()
+        self.changed, self.is_empty = asyncio.Event(), asyncio.Event()
         self.is_empty.set()
         self.epoch = 0
 
@@ -51,25 +67,24 @@ class Relay:
     @property
     def waiting_since(self) -> float:
         """When the oldest waiting row was handed over, in seconds since 1970; 0 when none waits."""
-        return self.committed_at[0] if self.committed_at else 0.0
+        return min((queue[0].since for queue in self.waiting.values() if queue), default=0.0)
 
     def hand_over(self, rows: list[OutboxRow]) -> None:
         """Queue rows that are committed, in the order of their streams."""
         if rows:
-            self.waiting.extend(rows)
-            self.committed_at.extend([time.time()] * len(rows))
+            since = time.time()
+            for row in rows:
+                self.waiting.setdefault((row.topic, row.partition), deque()).append(Waiting(since, row))
             self.waiting_bytes += sum(len(row.payload) for row in rows)
             self.is_empty.clear()
-            self.has_rows.set()
+            self.changed.set()
 
     def forget(self) -> None:
         """Drop everything: the lanes were lost or will be loaded again, with their unpublished rows."""
         self.epoch += 1
         self.waiting.clear()
-        self.committed_at.clear()
         self.waiting_bytes = 0
         self.published.clear()
-        self.has_rows.clear()
         self.is_empty.set()
 
     def take_published(self) -> dict[StreamKey, tuple[int, int]]:
@@ -78,52 +93,70 @@ class Relay:
         return done
 
     async def run(self) -> None:
-        """Publish for ever; on any send error a new producer restarts from the lowest row."""
-        while True:
-            await self.has_rows.wait()
-            epoch, rows = self.epoch, self._round()
-            try:
-                with relay_span(rows):
-                    await self._publish(rows)
-            except (KafkaError, TimeoutError, OSError) as failure:
-                metrics.RELAY_RESTARTS.inc()
-                log.warning("relay_restarts", error=repr(failure))
-                await self._drop_producer()
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
+        """Publish for ever; on any send error a new producer restarts from the lowest row of each stream."""
+        try:
+            while True:
+                self.changed.clear()
+                if self.failure is None and not self.is_empty.is_set():
+                    await self._begin()
+                if self.failure is not None:
+                    await self._restart(self.failure)
+                    continue
+                await self.changed.wait()
+        finally:
+            await self._cancel()
+
+    async def _begin(self) -> None:
+        """Send what waits for each partition for which nothing is under way."""
+        try:
+            if self.producer is None:
+                self.producer = self.make()
+                await self.producer.start()
+        except TROUBLE as failure:
+            self.failure = failure
+            return
+        for place, queue in self.waiting.items():
+            if queue and place not in self.sending:
+                self.sending[place] = asyncio.create_task(self._send(place, _round(queue), self.epoch))
+
+    async def _send(self, place: Place, rows: list[OutboxRow], epoch: int) -> None:
+        try:
+            with relay_span(rows):
+                async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
+                    await self._publish_to(*place, rows)
+                await self.points.reach("after_publish")
             if epoch == self.epoch:
-                self._settle(rows)
+                self._settle(place, rows)
+        except Exception as failure:  # Told to ``run``, which knows what can be tried again.
+            self.failure = failure
+        del self.sending[place]
+        self.changed.set()
 
-    def _round(self) -> list[OutboxRow]:
-        rows: list[OutboxRow] = []
-        size = 0
-        for row in self.waiting:
-            if rows and size + len(row.payload) > ROUND_BYTES_MAX:
-                break
-            rows.append(row)
-            size += len(row.payload)
-        return rows
+    async def _restart(self, failure: Exception) -> None:
+        await self._cancel()
+        self.failure = None
+        if not isinstance(failure, TROUBLE):
+            raise failure
+        metrics.RELAY_RESTARTS.inc()
+        log.warning("relay_restarts", error=repr(failure))
+        await self._drop_producer()
+        await asyncio.sleep(RETRY_SECONDS)
 
-    def _settle(self, rows: list[OutboxRow]) -> None:
+    async def _cancel(self) -> None:
+        under_way = list(self.sending.values())
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        self.sending.clear()
+
+    def _settle(self, place: Place, rows: list[OutboxRow]) -> None:
+        queue = self.waiting[place]
         for row in rows:
-            invariant(self.waiting.popleft() is row, "the relay publishes a prefix of what waits")
-            self.committed_at.popleft()
+            invariant(queue.popleft().row is row, "the relay publishes a prefix of what waits")
             self.waiting_bytes -= len(row.payload)
             self.published[row.lane, row.topic, row.partition] = (row.epoch, row.last_seq)
-        if not self.waiting:
-            self.has_rows.clear()
+        if not any(self.waiting.values()):
             self.is_empty.set()
-
-    async def _publish(self, rows: list[OutboxRow]) -> None:
-        if self.producer is None:
-            self.producer = self.make()
-            await self.producer.start()
-        by_partition: dict[tuple[str, int], list[OutboxRow]] = {}
-        for row in rows:
-            by_partition.setdefault((row.topic, row.partition), []).append(row)
-        async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
-            await asyncio.gather(*(self._publish_to(*place, group) for place, group in by_partition.items()))
-        await self.points.reach("after_publish")
 
     async def _publish_to(self, topic: str, partition: int, rows: list[OutboxRow]) -> None:
         """Send one partition's rows in order: whole client batches, awaited together at the end."""
@@ -151,9 +184,21 @@ class Relay:
         if producer is not None:
             try:
                 await asyncio.wait_for(producer.stop(), 5)
-            except (KafkaError, TimeoutError, OSError) as failure:
+            except TROUBLE as failure:
                 log.warning("producer_did_not_stop", error=repr(failure))
 
     async def stop(self) -> None:
         """Close the producer; rows not yet published stay in the database for the next owner."""
         await self._drop_producer()
+
+
+def _round(queue: Iterable[Waiting]) -> list[OutboxRow]:
+    """The first rows of a partition, at least one."""
+    rows: list[OutboxRow] = []
+    size = 0
+    for _, row in queue:
+        if rows and size + len(row.payload) > ROUND_BYTES_MAX:
+            break
+        rows.append(row)
+        size += len(row.payload)
+    return rows

@@ -103,6 +103,6 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
     async def hint(self, offsets: dict[int, int]) -> None:
         """Commit positions for lag monitors; they are never read back."""
         places = {TopicPartition(self.topic, lane): offset for lane, offset in offsets.items() if lane in self.assigned}
-        with contextlib.suppress(KafkaError, ValueError):
+        with contextlib.suppress(KafkaError, ValueError, OSError, TimeoutError):
             if places:
                 await self.consumer.commit(places)

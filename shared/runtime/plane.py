@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
 
 from shared.events.envelope import ce_source_of
 from shared.runtime import metrics
@@ -74,7 +73,7 @@ class MoneyPlane:
         self.beat_due, self.claim_due = True, False
         self.beat_at = math.inf
         self.progressed_at = time.monotonic()
-        self.removed_at = self.hinted_at = 0.0
+        self.removed_at = 0.0
         self.tasks: list[asyncio.Task[None]] = []
 
     # -- life ----------------------------------------------------------------------------------------------------
@@ -86,7 +85,7 @@ class MoneyPlane:
         self.connection = connection
         await self.intake.start()
         await self.membership.start()
-        for run in (self._run, self.intake.run, self.relay.run):
+        for run in (self._run, self.intake.run, self.relay.run, self._hint):
             self.tasks.append(asyncio.create_task(self._guarded(run(), crash)))
 
     async def _guarded(
@@ -314,7 +313,6 @@ class MoneyPlane:
         metrics.STAGE_AGE_SECONDS.observe(max(0.0, time.time() - oldest.timestamp()))
         self.beat_due |= work.wakes_others
         self.beat_at = min(self.beat_at, time.monotonic() + BEAT_SECONDS)
-        await self._hint()
 
     async def _poll_beats(self) -> bool:
         async with self._transaction(list(self.lanes.values())) as work:
@@ -366,11 +364,15 @@ class MoneyPlane:
             self.beat_due = True
 
     async def _hint(self) -> None:
-        if time.monotonic() - self.hinted_at > HINT_SECONDS:
-            self.hinted_at = time.monotonic()
-            first = self.service.inputs[0].topic.name
-            with contextlib.suppress(KafkaError):
-                await self.membership.hint({n: lane.inputs[first].next_offset for n, lane in self.lanes.items()})
+        """Commit positions for lag monitors, beside the money: the group's coordinator may not answer for long."""
+        first = self.service.inputs[0].topic.name
+        hinted: dict[int, int] = {}
+        while True:
+            await asyncio.sleep(HINT_SECONDS)
+            reached = {number: lane.inputs[first].next_offset for number, lane in self.lanes.items()}
+            if reached != hinted:
+                hinted = reached
+                await self.membership.hint(reached)
 
     # -- for pages -----------------------------------------------------------------------------------------------
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
+
+import pytest
 
 from deploy.cluster import Infrastructure
 from shared.events.topics import Topic
-from shared.runtime.clients import connect
+from shared.runtime.clients import connect, kafka_producer
 from shared.runtime.guards import Guards, Points
 from shared.runtime.lanes import LOCK_LANES
 from shared.runtime.plane import MoneyPlane
@@ -86,7 +90,7 @@ class Stage:
 @asynccontextmanager
 async def open_stage(infrastructure: Infrastructure) -> AsyncIterator[Stage]:
     """Topics and tables of its own."""
-    incoming, outgoing = await unique_topics(infrastructure, "in", "out", partitions=1)
+    incoming, _, outgoing = await unique_topics(infrastructure, "in", "in.dlq", "out", partitions=1)
     source = Topic(incoming, "money", True, "participant_id", (), (), "")
     speaker = Speaker(outgoing)
     async with open_till(infrastructure, 1, source, before_beats=speaker) as till:
@@ -143,3 +147,23 @@ async def test_what_was_published_is_removed_by_a_later_poll(infrastructure: Inf
             return await stage.till.connection.fetchval("SELECT count(*) FROM outbox") == 0
 
         await eventually(is_removed)
+
+
+async def test_a_coordinator_that_does_not_answer_holds_up_no_money(
+    infrastructure: Infrastructure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.runtime.plane.HINT_SECONDS", 0.05)
+    is_asked = asyncio.Event()
+
+    async def frozen(*_: Any) -> None:
+        is_asked.set()
+        await asyncio.Event().wait()
+
+    async with open_stage(infrastructure) as stage, stage.working(Points()) as plane:
+        assert await stage.heard(1) == [(1, "try 1")]
+        monkeypatch.setattr(plane.membership.consumer, "commit", frozen)
+        async with kafka_producer(settings()) as producer:
+            await producer.send_and_wait(stage.till.service.inputs[0].topic.name, b"a position to tell of")
+        await asyncio.wait_for(is_asked.wait(), 30)
+        stage.speaker.wanted = 2
+        assert await stage.heard(2) == [(1, "try 1"), (2, "try 2")]

@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from deploy.cluster import Infrastructure
 from shared.runtime.clients import kafka_producer
@@ -20,6 +21,7 @@ from shared.runtime.outbox import Message, OutboxRow, StreamNames, append, milli
 from shared.runtime.relay import Relay
 from shared.runtime.settings import Settings
 from tests.support.cluster import first_records, fresh_database, unique_topics
+from tests.support.waiting import eventually
 
 NAMES = StreamNames("contribution", "/nestwork/contribution")
 STAMP = milliseconds(datetime(2026, 11, 20, 17, tzinfo=UTC))
@@ -114,6 +116,43 @@ async def test_what_was_published_before_a_crash_is_published_again_byte_for_byt
             last = place(record)
             applied.append(record.value)
     assert applied == [b"one", b"two", b"three"]
+
+
+class FrozenLeader(AIOKafkaProducer):  # type: ignore[misc]
+    """The leader of partition 0 took the request and does not answer."""
+
+    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> Any:
+        if partition == 0:
+            await asyncio.Event().wait()
+        return await super().send_batch(batch, topic, partition=partition)
+
+
+async def until_published(relay: Relay, seq: int, topic: str) -> None:
+    """Until this is what is published of lane 0 to partition 1, and nothing else is."""
+
+    async def is_there() -> bool:
+        return relay.published == {(0, topic, 1): (1, seq)}
+
+    await eventually(is_there)
+
+
+async def test_a_partition_whose_leader_does_not_answer_holds_up_no_other(infrastructure: Infrastructure) -> None:
+    (topic,) = await unique_topics(infrastructure, "frozen", partitions=2)
+    relay = Relay(NAMES, Points(), lambda: FrozenLeader(bootstrap_servers=infrastructure.bootstrap))
+    said = [Message(b"P1", "t.v1", "id-1", STAMP, b"one")]
+    relay.hand_over(pack(0, topic, 0, 1, 1, said)[0])
+    task = asyncio.create_task(relay.run())
+    try:
+        for seq in (1, 2):
+            relay.hand_over(pack(0, topic, 1, 1, seq, said)[0])
+            await until_published(relay, seq, topic)
+        assert not relay.is_empty.is_set()
+        assert relay.waiting_since > 0
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await relay.stop()
 
 
 @pytest.mark.parametrize("size", [1_000_000, 1_048_000])

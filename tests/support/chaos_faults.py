@@ -24,6 +24,9 @@ from tests.support.chaos_leaders import leaders_moved
 
 FREEZE_SECONDS = 9.0
 """Longer than the session timeout, so that others take over."""
+FROZEN_BROKER_SECONDS = 15.0
+"""Half of it passes before others lead, when it was the controller: until it is missed, its successor is elected, and
+that one has waited for its heartbeats, too."""
 DOWN_SECONDS = 8.0
 BROKERS = (1, 2, 3)
 
@@ -121,7 +124,7 @@ async def broker_away(field: Field) -> None:
 
 async def broker_isolated(field: Field) -> None:
     """A broker is frozen: the others take its leaders, and it wakes up believing to lead."""
-    await _freeze([field.cluster.process(f"kafka-{field.dice.choice(BROKERS)}").identity])
+    await _freeze([field.cluster.process(f"kafka-{field.dice.choice(BROKERS)}").identity], FROZEN_BROKER_SECONDS)
 
 
 async def coordinator_dies(field: Field) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaTimeoutError
 
 from deploy.cluster import Infrastructure
 from shared.runtime.clients import kafka_producer
@@ -41,19 +42,26 @@ async def outbox(infrastructure: Infrastructure) -> AsyncIterator[Any]:
         await connection.close()
 
 
-async def publish(infrastructure: Infrastructure, rows: list[OutboxRow]) -> Relay:
-    """Let a relay of its own publish rows; it is then stopped as it stands."""
-    config = Settings(KAFKA_BOOTSTRAP_SERVERS=infrastructure.bootstrap)
-    relay = Relay(NAMES, Points(), lambda: kafka_producer(config))
-    relay.hand_over(rows)
+@asynccontextmanager
+async def running(relay: Relay) -> AsyncIterator[None]:
+    """A relay at work, stopped as it stands."""
     task = asyncio.create_task(relay.run())
     try:
-        await asyncio.wait_for(relay.is_empty.wait(), 60)
+        yield
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
         await relay.stop()
+
+
+async def publish(infrastructure: Infrastructure, rows: list[OutboxRow]) -> Relay:
+    """Let a relay of its own publish rows; it is then stopped as it stands."""
+    config = Settings(KAFKA_BOOTSTRAP_SERVERS=infrastructure.bootstrap)
+    relay = Relay(NAMES, Points(), lambda: kafka_producer(config))
+    relay.hand_over(rows)
+    async with running(relay):
+        await asyncio.wait_for(relay.is_empty.wait(), 60)
     return relay
 
 
@@ -118,6 +126,24 @@ async def test_what_was_published_before_a_crash_is_published_again_byte_for_byt
     assert applied == [b"one", b"two", b"three"]
 
 
+class Broken(AIOKafkaProducer):  # type: ignore[misc]
+    """After an error nobody knows what this producer's sequence numbers stand for."""
+
+    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> Any:
+        raise KafkaTimeoutError
+
+
+async def test_after_an_error_a_new_producer_goes_on_at_the_lowest_row(infrastructure: Infrastructure) -> None:
+    (topic,) = await unique_topics(infrastructure, "after")
+    makes = [Broken, AIOKafkaProducer]
+    relay = Relay(NAMES, Points(), lambda: makes.pop(0)(bootstrap_servers=infrastructure.bootstrap))
+    for seq, text in enumerate((b"one", b"two"), 1):
+        relay.hand_over(pack(0, topic, 0, 1, seq, [Message(b"P1", "t.v1", f"id-{seq}", STAMP, text)])[0])
+    async with running(relay):
+        await asyncio.wait_for(relay.is_empty.wait(), 60)
+    assert [place(record) for record in await first_records(infrastructure, topic, 2)] == [(1, 1), (1, 2)]
+
+
 class FrozenLeader(AIOKafkaProducer):  # type: ignore[misc]
     """The leader of partition 0 took the request and does not answer."""
 
@@ -141,18 +167,12 @@ async def test_a_partition_whose_leader_does_not_answer_holds_up_no_other(infras
     relay = Relay(NAMES, Points(), lambda: FrozenLeader(bootstrap_servers=infrastructure.bootstrap))
     said = [Message(b"P1", "t.v1", "id-1", STAMP, b"one")]
     relay.hand_over(pack(0, topic, 0, 1, 1, said)[0])
-    task = asyncio.create_task(relay.run())
-    try:
+    async with running(relay):
         for seq in (1, 2):
             relay.hand_over(pack(0, topic, 1, 1, seq, said)[0])
             await until_published(relay, seq, topic)
         assert not relay.is_empty.is_set()
         assert relay.waiting_since > 0
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        await relay.stop()
 
 
 @pytest.mark.parametrize("size", [1_000_000, 1_048_000])

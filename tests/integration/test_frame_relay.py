@@ -144,6 +144,32 @@ async def test_after_an_error_a_new_producer_goes_on_at_the_lowest_row(infrastru
     assert [place(record) for record in await first_records(infrastructure, topic, 2)] == [(1, 1), (1, 2)]
 
 
+async def test_what_was_under_way_when_the_lanes_were_lost_settles_nothing_of_the_next_claim(
+    infrastructure: Infrastructure,
+) -> None:
+    (topic,) = await unique_topics(infrastructure, "lost")
+    is_sending, may_send = asyncio.Event(), asyncio.Event()
+
+    class Slow(AIOKafkaProducer):  # type: ignore[misc]
+        async def send_batch(self, batch: Any, topic: str, *, partition: int) -> Any:
+            is_sending.set()
+            await may_send.wait()
+            return await super().send_batch(batch, topic, partition=partition)
+
+    def rows() -> list[OutboxRow]:  # As each claim reads them.
+        return pack(0, topic, 0, 1, 1, [Message(b"P1", "t.v1", "id-1", STAMP, b"one")])[0]
+
+    relay = Relay(NAMES, Points(), lambda: Slow(bootstrap_servers=infrastructure.bootstrap))
+    relay.hand_over(rows())
+    async with running(relay):
+        await asyncio.wait_for(is_sending.wait(), 30)
+        relay.forget()
+        relay.hand_over(rows())
+        may_send.set()
+        await asyncio.wait_for(relay.is_empty.wait(), 30)
+    assert [place(record) for record in await first_records(infrastructure, topic, 2)] == [(1, 1), (1, 1)]
+
+
 class FrozenLeader(AIOKafkaProducer):  # type: ignore[misc]
     """The leader of partition 0 took the request and does not answer."""
 

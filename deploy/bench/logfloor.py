@@ -21,8 +21,10 @@ from deploy.cluster import Infrastructure
 from shared.events.topics import Topic
 from shared.runtime.clients import kafka_admin, kafka_producer, kafka_reader
 from shared.runtime.intake import POLL_MS, RECORDS_PER_FETCH
-from shared.runtime.relay import ROUND_BYTES_MAX
 from shared.runtime.settings import Settings
+
+ROUND_BYTES_MAX = 8 * 1024 * 1024
+"""In flight at once: what a relay has under way when it sends to four partitions."""
 
 PREFIX = "floor."
 RECORDS_PER_FRAME = 1_000

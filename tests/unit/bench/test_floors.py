@@ -12,11 +12,10 @@ import pytest
 
 from deploy.bench.copyfloor import CopyFloor, Recording
 from deploy.bench.floors import report
-from deploy.bench.logfloor import LogFloor, RecordFile
+from deploy.bench.logfloor import ROUND_BYTES_MAX, LogFloor, RecordFile
 from deploy.bench.store_floors import FACTS, TRANSPORT, UNUSUAL, WRITTEN
 from shared.runtime.copying import HEADER, TRAILER, encode_rows
 from shared.runtime.plane import RECORDS_PER_POLL
-from shared.runtime.relay import ROUND_BYTES_MAX
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "docs" / "schema"
 PARTITION = re.compile(r"_(\d+|before|later)$")

@@ -57,10 +57,6 @@ def _known(text: str | None) -> tuple[date | None, datetime | None]:
         raise ValueError("known_at is out of range") from None
 
 
-async def _decimals(pool: Pool) -> dict[str, int]:
-    return {row["key"]: row["decimals"] for row in await pool.fetch(store.SHARE_DECIMALS)}
-
-
 def _positions(holdings: Holdings, decimals: dict[str, int]) -> list[dict[str, Any]]:
     rows = []
     for key, (units, cost) in sorted(holdings.items()):
@@ -85,7 +81,7 @@ async def participant_balance(pool: Pool, request: Any) -> tuple[int, Any]:
     rows = [row for row in rows if caller_in(request).sees(row["plan_id"])]
     if not rows:
         return 404, {"code": "unknown_participant", "detail": f"Nothing is held by this participant on {day}."}
-    decimals = await _decimals(pool)
+    decimals = await store.share_decimals(pool)
     total = rows[0]["cents"] if len(rows) == 1 else await _total(pool, rows, decimals)
     return 200, {
         "participant_id": participant_id,
@@ -114,7 +110,7 @@ async def participant_transactions(pool: Pool, request: Any) -> tuple[int, Any]:
     """Every fill of a participant with order, price and version: what made his shares."""
     participant_id = request.match_info["participant_id"]
     lane = bucket_of(participant_id) % settings().partitions
-    decimals = await _decimals(pool)
+    decimals = await store.share_decimals(pool)
     found = []
     for row in await pool.fetch(store.ENTRIES_OF, lane, participant_id):
         if not caller_in(request).sees(row["plan_id"]):
@@ -150,7 +146,7 @@ async def plan_balances(pool: Pool, request: Any) -> tuple[int, Any]:
         return BAD_DATE
     if day is None:
         return NOT_CLOSED
-    decimals = await _decimals(pool)
+    decimals = await store.share_decimals(pool)
     proof = await pool.fetchrow(store.PROOF_ON, day)
     lanes = list(range(settings().partitions))
     return 200, {

@@ -74,7 +74,7 @@ async def _closed(pool: Pool, rows: list[Any], flows: Mapping[date, int]) -> lis
     """Each date with what all plans together were worth."""
     if not rows:
         return []
-    decimals = {row["key"]: row["decimals"] for row in await pool.fetch(store.SHARE_DECIMALS)}
+    decimals = await store.share_decimals(pool)
     values = await worth_by_date(pool, rows, decimals)
     return [Closed(day, value, Fraction(flows.get(day, 0), 100)) for day, value in values.items()]
 

@@ -102,6 +102,11 @@ SELECT trade_date, order_date, recorded_at, kind, plan_id, fund_id, order_id, ve
 FROM journal WHERE lane = $1 AND participants @> ARRAY[$2::text] ORDER BY trade_date, entry"""
 
 
+async def share_decimals(connection: Connection) -> dict[str, int]:
+    """Decimals of a share by fund, as its first fact says."""
+    return {row["key"]: row["decimals"] for row in await connection.fetch(SHARE_DECIMALS)}
+
+
 async def store_prices(connection: Connection, facts: list[FactRecord]) -> list[tuple[FactRecord, str]]:
     """Keep every price version; returns those that contradict the first of their version."""
     names = [price_name(fact) for fact in facts]

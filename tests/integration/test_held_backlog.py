@@ -19,20 +19,18 @@ from services.contribution.rules.intake import Line
 from services.contribution.rules.limits import reviewed_limits
 from shared.events.plan import PlanFact
 from shared.events.topics import LIMITS, PAYROLL_CONTRIBUTIONS, PLANS
-from shared.runtime.beats import Beats
 from shared.runtime.definition import Cycle, FactTopic, Input, Service
 from shared.runtime.factcache import FactCache
-from shared.runtime.guards import Guards
-from shared.runtime.lanes import Lane, claim_lanes, prepare_lanes
-from shared.runtime.work import Work
+from shared.runtime.lanes import prepare_lanes
 from shared.values.identity import identity_of
 from tests.support.cluster import service_database
+from tests.support.lone_worker import LoneWorker
 from tests.unit.contribution.builders import a_participant
 
 THURSDAY, FRIDAY, MONDAY = date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 23)
 NOON = datetime(2026, 11, 20, 17, tzinfo=UTC)
 YEAR = 2031
-PEOPLE, LINES_EACH, PER_POLL = 10_000, 2, 4_000
+PEOPLE, LINES_EACH = 10_000, 2
 PERSON = """
 INSERT INTO participants (participant_id, plan_id, version, bucket, lane, received_for, effective_from, recorded_at,
                           body, person)
@@ -56,27 +54,15 @@ SERVICE = Service(
 )  # fmt: skip
 
 
-class Worker:
-    """One worker of one lane on a real database."""
+class Worker(LoneWorker):
+    """The plan is known, the year's limits are not."""
 
     def __init__(self, connection: Any) -> None:
-        self.connection = connection
-        self.facts = FactCache(
-            tuple(FactTopic(topic, {PlanFact.ce_type: PlanFact}, key=str) for topic in (PLANS, LIMITS))
-        )
+        facts = tuple(FactTopic(topic, {PlanFact.ce_type: PlanFact}, key=str) for topic in (PLANS, LIMITS))
+        super().__init__(SERVICE, connection, FactCache(facts))
         self.facts.versions[PLANS.name]["ACME"] = [
             (THURSDAY, PlanTerms({"plan_id": "ACME", "sources": ["pre_tax"], "trade_on": "funding"}))
         ]
-        self.lanes: dict[int, Lane] = {}
-
-    async def claim(self) -> None:
-        """Take the lane, as after a start or a crash: what was in memory is gone."""
-
-        async def answers() -> bool:
-            return True
-
-        self.lanes, _ = await claim_lanes(self.connection, SERVICE, Guards(), [0], 1, "me", answers)
-        self.beats = Beats(SERVICE, 1)
 
     def load_limits(self) -> None:
         """The year's limits, received for Friday."""
@@ -85,24 +71,13 @@ class Worker:
 
     async def send(self, items: list[LineItem]) -> None:
         """Polls of these lines."""
-        for start in range(0, len(items), PER_POLL):
-            work = self._work()
-            async with self.connection.transaction():
-                await holding.accept_lines(work, items[start : start + PER_POLL])
-                await work.flush()
-            work.committed()
+        await self.send_to(holding.accept_lines, items)
 
-    async def beat(self) -> tuple[bool, int]:
+    async def counted_beat(self) -> tuple[bool, int]:
         """One beat: whether the next is due at once, and how many lines it decided."""
-        before, work = await self.connection.fetchval(DECIDED), self._work()
-        async with self.connection.transaction():
-            moved = await self.beats.step(work, self.lanes)
-            await work.flush()
-        work.committed()
+        before = await self.connection.fetchval(DECIDED)
+        moved = await self.beat()
         return moved, await self.connection.fetchval(DECIDED) - before
-
-    def _work(self) -> Work:
-        return Work(self.connection, SERVICE, self.lanes, self.facts, Guards())
 
 
 def a_line(who: str, number: int, day: date) -> LineItem:
@@ -132,15 +107,15 @@ async def test_a_year_of_held_lines_is_freed_over_many_beats_and_claims_and_each
     # A participant's second line is held pages after the first.
     await worker.send([a_line(who, number, THURSDAY) for number in range(1, LINES_EACH + 1) for who in people])
     worker.load_limits()
-    by_beat = [(await worker.beat())[1]]
+    by_beat = [(await worker.counted_beat())[1]]
     await worker.send([a_line(who, LINES_EACH + 1, FRIDAY) for who in (people[0], people[-1])])
-    by_beat.append((await worker.beat())[1])
+    by_beat.append((await worker.counted_beat())[1])
     await worker.claim()
     await worker.connection.execute(MET, THURSDAY)
     await worker.claim()
     is_due = True
     while is_due:
-        is_due, decided = await worker.beat()
+        is_due, decided = await worker.counted_beat()
         by_beat.append(decided)
     assert max(by_beat) == HELD_PER_TRANSACTION
     assert await worker.connection.fetchval("SELECT count(*) FROM held_lines") == 0
@@ -172,7 +147,7 @@ async def test_a_line_is_never_booked_before_the_one_it_waited_behind_whoever_de
         await worker.send([line])
     worker.load_limits()
     for _ in range(4):
-        assert (await worker.beat())[1] == 1
+        assert (await worker.counted_beat())[1] == 1
         if claims:
             await worker.claim()
     days = [(who, pay // 1_000_00, day) for who, pay, day in await worker.connection.fetch(IN_ORDER)]

@@ -19,19 +19,17 @@ from shared.events.fund import FundFact
 from shared.events.plan import PlanFact
 from shared.events.requests import ElectionChanged
 from shared.events.topics import FUNDS, PARTICIPANT_REQUESTS, PLANS
-from shared.runtime.beats import Beats
 from shared.runtime.definition import Cycle, FactTopic, Input, Service
 from shared.runtime.factcache import FactCache, FactProgress
-from shared.runtime.guards import Guards
-from shared.runtime.lanes import Lane, claim_lanes, prepare_lanes
+from shared.runtime.lanes import prepare_lanes
 from shared.runtime.records import PublicRecord
-from shared.runtime.work import Work
 from shared.values.identity import identity_of
 from tests.support.cluster import service_database
+from tests.support.lone_worker import LoneWorker
 
 THURSDAY, FRIDAY, MONDAY = date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 23)
 NOON = datetime(2026, 11, 19, 17, tzinfo=UTC)
-PEOPLE, PER_POLL = 2 * HELD_PER_TRANSACTION + 7, 4_000
+PEOPLE = 2 * HELD_PER_TRANSACTION + 7
 MET = "UPDATE lane_inputs SET first_cut = $1, last_cut = $1"
 SETTLED = "SELECT count(*) FROM identities WHERE status <> 'h'"
 STATUSES = "SELECT status::text, count(*) FROM identities GROUP BY 1 ORDER BY 1"
@@ -54,28 +52,17 @@ SERVICE = Service(
 )  # fmt: skip
 
 
-class Worker:
-    """One worker of one lane on a real database; the plan is known, and of its funds only OLD."""
+class Worker(LoneWorker):
+    """The plan is known, and of its funds only OLD."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
-        self.connection = connection
-        self.facts = FactCache(SERVICE.facts)
+        super().__init__(SERVICE, connection, FactCache(SERVICE.facts))
         self.facts.versions[PLANS.name]["ACME"] = [(THURSDAY, {"plan_id": "ACME"})]
-        self.lanes: dict[int, Lane] = {}
         self.learn("OLD")
 
     def learn(self, fund: str) -> None:
         """A fund's fact, received for Thursday."""
         self.facts.versions[FUNDS.name][fund] = [(THURSDAY, SimpleNamespace(fund_id=fund))]
-
-    async def claim(self) -> None:
-        """Take the lane, as after a start or a crash."""
-
-        async def answers() -> bool:
-            return True
-
-        self.lanes, _ = await claim_lanes(self.connection, SERVICE, Guards(), [0], 1, "me", answers)
-        self.beats = Beats(SERVICE, 1)
 
     async def end(self, day: date) -> None:
         """The day's marker stands in every input and fact topic."""
@@ -86,24 +73,7 @@ class Worker:
 
     async def send(self, elections: list[PublicRecord]) -> None:
         """Polls of these elections."""
-        for start in range(0, len(elections), PER_POLL):
-            work = self._work()
-            async with self.connection.transaction():
-                await handlers.change_elections(work, elections[start : start + PER_POLL])
-                await work.flush()
-            work.committed()
-
-    async def beat(self) -> bool:
-        """One beat; true when the next is due at once."""
-        work = self._work()
-        async with self.connection.transaction():
-            moved = await self.beats.step(work, self.lanes)
-            await work.flush()
-        work.committed()
-        return moved
-
-    def _work(self) -> Work:
-        return Work(self.connection, SERVICE, self.lanes, self.facts, Guards())
+        await self.send_to(handlers.change_elections, elections)
 
 
 def an_election(who: str, fund: str, day: date) -> PublicRecord:
